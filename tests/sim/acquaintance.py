@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 @dataclass(slots=True)
 class Acquaintance:
     """Names of other devices. written: in its peer.toml. let_in: by its invitations. joined: those
-    by whose invitations it came."""
+    by whose invitations it came. is_stranger: its user has not joined the folder."""
 
     written: set[str] = field(default_factory=set)
     let_in: set[str] = field(default_factory=set)
     joined: set[str] = field(default_factory=set)
+    is_stranger: bool = False
 
     def is_vouched(self, name: str) -> bool:
         """Whether a person here wrote the device, let it in, or joined by its invitation."""

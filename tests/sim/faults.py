@@ -309,7 +309,8 @@ class Faults:
         self._world.after(chance.uniform(1.0, 12.0), lambda: self._folder_comes(device))
 
     def _folder_comes(self, device: SimDevice) -> None:
-        if device.waits and device.alive:
+        is_stranger = device.acquaintance is not None and device.acquaintance.is_stranger
+        if device.waits and device.alive and not is_stranger:
             device.add_folder()
 
     # ---- lost and restored ------------------------------------------------------------------

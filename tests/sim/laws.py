@@ -127,11 +127,13 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     if not world.sharing.agree(group):
         return False
     for device in group if not world.sharing.misses_others(group) else ():
+        if world.sharing.reads_only(device) and _own(device):
+            continue
         tickets = device.folder.index_view.counters.tickets
         if not _is_idle(device, group) or (tickets and not device.disk.folds):
             return False
-    first = _whole_tree(group)
-    return not any(_missing(device, first) for device in group)
+    first = _whole_tree(world, group)
+    return not any(_missing(world, device, first) for device in group)
 
 
 def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:
@@ -146,39 +148,51 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
     for device in alive:
         if device.folder.stopped_why:
             raise Broken("I11", f"{device.name} stopped: {device.folder.stopped_why}")
-    first = _whole_tree(alive)
+    first = _whole_tree(world, alive)
     for other in alive:
-        if _missing(other, first):
+        if _missing(world, other, first):
             said = differences("the others", first, other.name, tree_of(other))
             raise Broken("I1", f"{said}; {sorted(_apart(other))} cannot be there")
     for device in alive:
         folder = device.folder
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
+        if world.sharing.reads_only(device):
+            problems = [p for p in problems if not _is_own(p.path, device)]
         if world.sharing.misses_others(alive):  # they are not told that nobody gives it
             problems = [p for p in problems if p.kind is not ProblemKind.NOT_GIVEN]
         if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)
+        reads_only = world.sharing.reads_only(device)
+        elsewhere = 0 if reads_only else len(first) - len(here)
         if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
-        if world.sharing.misses_others(alive):
-            continue
-        if (tickets := folder.index_view.counters.tickets) != len(first) - len(here):
+        if world.sharing.misses_others(alive) or (reads_only and _own(device)):
+            continue  # what it cannot get, or cannot put beside its own, stays wanted
+        if (tickets := folder.index_view.counters.tickets) != elsewhere:
             raise Broken("I1", f"{device.name} has {tickets} tickets")
         if not _is_idle(device, alive):
             raise Broken("I5", f"{device.name} is {folder.state.value}")
     return first
 
 
-def _whole_tree(alive: list[SimDevice]) -> Tree:
-    """Returns the tree of a device whose disk can hold every name."""
-    return tree_of(min(alive, key=lambda device: bool(device.disk.folds)))
+def _whole_tree(world: World, alive: list[SimDevice]) -> Tree:
+    """Returns the tree of a device whose disk can hold every name, and whose versions count."""
+
+    def lacks(device: SimDevice) -> tuple[bool, bool]:
+        return world.sharing.reads_only(device), bool(device.disk.folds)
+
+    return tree_of(min(alive, key=lacks))
 
 
-def _missing(device: SimDevice, first: Tree) -> bool:
+def _missing(world: World, device: SimDevice, first: Tree) -> bool:
     """Whether its tree differs from `first`, apart from paths that its disk cannot hold beside
-    another spelling: at those nothing may be there."""
+    another spelling: at those nothing may be there. And apart from what was changed on a device
+    that may only read: that stays as its user made it."""
     here, apart = tree_of(device), _apart(device)
+    if world.sharing.reads_only(device):
+        first = {path: what for path, what in first.items() if not _is_own(path, device)}
+        here = {path: what for path, what in here.items() if not _is_own(path, device)}
     wanted = {p: what for p, what in first.items() if not any(is_within(p, at) for at in apart)}
     return here != wanted
 
@@ -186,6 +200,19 @@ def _missing(device: SimDevice, first: Tree) -> bool:
 def _apart(device: SimDevice) -> set[str]:
     problems = device.folder.problems.all()
     return {each.path for each in problems if each.kind is ProblemKind.NAME_FOLDS}
+
+
+def _own(device: SimDevice) -> list[str]:
+    """The paths that lead to other things on a device that may only read than on the others, as
+    its user is told."""
+    problems = device.folder.problems.all()
+    return [each.path for each in problems if each.kind is ProblemKind.CHANGED_BY_READER]
+
+
+def _is_own(path: str, device: SimDevice) -> bool:
+    """Whether what is at the path on a device that may only read follows from such a change: at it,
+    below it (nothing gets below a file), or above it (a folder that is needed for it)."""
+    return any(is_within(path, own) or is_within(own, path) for own in _own(device))
 
 
 def _folds_with(path: str, first: Tree, here: Tree) -> bool:
@@ -211,6 +238,8 @@ def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
     read a file that it replaced, its user must look at that file."""
     if problem.kind is ProblemKind.ACCESS_LOST and device.name in ledger.refused:
         return True
+    if problem.kind is ProblemKind.READS_ONLY:
+        return device.world.sharing.reads_only(device)
     if problem.kind is ProblemKind.NAME_FOLDS and device.disk.folds:
         return True
     return problem.kind is ProblemKind.FOREIGN_LEFTING and _has_strays(device, ledger)

@@ -6,11 +6,14 @@ nor know why people decide what they do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 from leftzmq.content.keys import derive_epoch
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.roster import Roster
+from leftzmq.tree.path import is_within
+from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
@@ -26,8 +29,9 @@ from leftzmq.wire.messages import (
 from leftzmq.wire.statements import Admission, EpochStatement, Signed
 
 from . import laws
+from .disk import Inode
 from .laws import Broken
-from .ledger import Ledger
+from .ledger import Ledger, content_of
 from .node import FOLDER
 from .world import Sharing, SimDevice, World
 
@@ -76,11 +80,17 @@ class Members(Sharing):
         return found
 
     def misses_others(self, group: list[SimDevice]) -> bool:
-        """Whether a device of the group takes a device for a member that does not share with it:
-        that one knows of a removal of which the group cannot hear. What it told before stays
-        wanted."""
-        names = {device.key for device in group}
-        return any(not roster_of(device).live() <= names for device in group)
+        """Whether a device of the group does not know that it is out: another one knows of its
+        removal, and tells it nothing any more. What that one told before stays wanted."""
+        return any(
+            excludes(other, device) and not excludes(device, other)
+            for device in group
+            for other in self.world.alive
+            if other not in group
+        )
+
+    def reads_only(self, device: SimDevice) -> bool:
+        return roster_of(device).mode(device.key) == "read"
 
     def agree(self, group: list[SimDevice]) -> bool:
         asks = any(device.exchange.deadline() is not None for device in group)
@@ -123,12 +133,27 @@ def _names(group: list[SimDevice]) -> str:
 
 class Witness:
     """Who is removed gets nothing from those who know of it: nothing is sent to it, and what they
-    seal it cannot open, whoever else got hold of it. And nobody is told a statement or a secret
-    that a kill would take back."""
+    seal it cannot open, whoever else got hold of it. Who knows that it is out sends nothing any
+    more. Nobody is told a statement or a secret that a kill would take back. And a folder that is
+    held says nothing and changes nothing."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._tags: dict[bytes, bytes] = {}  # of epochs, by secret
+        self._not_counted: dict[tuple[str, str], float] = {}
+
+    def counts_not_since(self, device: SimDevice, other: SimDevice) -> float:
+        """Since when, without a break, the device knows that the other one is out or may only read;
+        infinity: it does not know that."""
+        return self._not_counted.get((device.name, other.name), math.inf)
+
+    def _note(self, device: SimDevice) -> None:
+        for other in self._world.devices.values():
+            at = device.name, other.name
+            if excludes(device, other) or other.key in device.rosters.readers(FOLDER):
+                self._not_counted.setdefault(at, self._world.now)
+            else:
+                self._not_counted.pop(at, None)
 
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
@@ -157,12 +182,41 @@ class Witness:
             if excludes(device, other):
                 raise Broken("removed", f"{device.name} gave {other.name} the secret of an epoch")
 
-        device.said, device.gave_epoch = said, gave_epoch
+        def told(head: int) -> None:
+            if head and device.alive and device.hold.holds:
+                raise Broken("held", f"{device.name} is held, and told of {head}")
+            tells(head)
+
+        def named(folder: Inode, name: bytes, inode: Inode) -> None:
+            must_not(folder, name, inode, "named")
+            names(folder, name, inode)
+
+        def gone(folder: Inode, name: bytes, inode: Inode) -> None:
+            must_not(folder, name, inode, "removed")
+            removes(folder, name, inode)
+
+        def must_not(folder: Inode, name: bytes, inode: Inode, did: str) -> None:
+            above = device.disk.path_of(folder)
+            path = f"{above}/{name.decode(errors='replace')}".lstrip("/")
+            if device.alive and device.hold.holds and not is_within(path, LEFT_DIRECTORY):
+                raise Broken("held", f"{device.name} is held, and {did} {path}")
+
+        tells, names, removes = device.told, device.calls.named, device.calls.gone
+        device.said, device.gave_epoch, device.told = said, gave_epoch, told
+        device.calls.named, device.calls.gone = named, gone
+        device.relisted = lambda: self._note(device)
 
     def sent(self, device: SimDevice, to: DeviceKey | None, message: Message) -> None:
         """A device sends a message to another one; to: None: to whoever listens."""
         if to is not None:
             self._is_not_out(device, self._world.by_key[to], message)
+        gives = not isinstance(message, _TO_WHO_IS_OUT)
+        if isinstance(message, Chunks) and not message.parts:
+            gives = False  # it says that its epoch is no epoch any more
+        if gives and device.rosters.put_out(FOLDER) is not None:
+            raise Broken("removed", f"{device.name} is out, and sent {type(message).__name__}")
+        if device.hold.holds and isinstance(message, Chunks) and message.parts:
+            raise Broken("held", f"{device.name} is held, and gave something")
         is_sealed = isinstance(message, News | IndexPage)
         if is_sealed or (isinstance(message, Chunks) and message.parts):
             assert isinstance(message, News | IndexPage | Chunks)
@@ -214,19 +268,49 @@ class Witness:
 # ---- when all is quiet ------------------------------------------------------------------------
 
 
-def judge(world: World, ledger: Ledger) -> None:
+def judge(world: World, ledger: Ledger, witness: Witness) -> None:
     """The laws of all folders hold for each group that shares this one."""
     members_agree(world)
     counted: set[str] = set()
     for group in world.sharing.groups():
         tree = laws.converged(world, ledger, group)
-        names = {device.name for device in group}
+        names = {device.name for device in group if not world.sharing.reads_only(device)}
         laws.nothing_lost(world, ledger, tree, names)
         laws.nothing_came_back(world, ledger, tree, names)
         laws.no_folder_came_back(world, ledger, tree, names)
         laws.no_folder_lost(world, ledger, tree, names)
         counted |= names
+        full = [device for device in group if device.name in names]
+        nothing_counts_that_others_said(world, ledger, witness, full)
     laws.nothing_lost(world, ledger, _all_trees(world), set(world.devices) - counted)
+
+
+def nothing_counts_that_others_said(
+    world: World, ledger: Ledger, witness: Witness, group: list[SimDevice]
+) -> None:
+    """What a user wrote on a device that is out, or may only read, is on no device that may write.
+    Except for what he wrote before all knew that: who had not heard may have taken it, and said it
+    again."""
+    if not group:
+        return
+    since: dict[str, float] = {}
+    for other in world.devices.values():
+        knew = max(witness.counts_not_since(device, other) for device in group)
+        for device in world.devices.values():  # who is not among them may have told them
+            if device not in (other, *group) and knew < math.inf:
+                out = max(witness.counts_not_since(each, device) for each in group)
+                knew = max(knew, min(witness.counts_not_since(device, other), out))
+        since[other.name] = knew
+    there = {
+        content_of(inode): (device, path)
+        for device in group
+        for path, inode in device.disk.everything()
+    }
+    for content, value in ledger.values.items():
+        if value.when > since[value.device] and content in there:
+            device, path = there[content]
+            who = f"{value.device} ({value.when:.3f}, known since {since[value.device]:.3f})"
+            raise Broken("counts", f"{device.name} has at {path} what {who} wrote")
 
 
 def _all_trees(world: World) -> laws.Tree:

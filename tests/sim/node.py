@@ -35,6 +35,7 @@ from leftzmq.sync.facts import (
     Fact,
     FolderAdded,
     FolderBegun,
+    FolderStopped,
     HoldEnded,
     RosterArrived,
 )
@@ -187,7 +188,8 @@ class Device:
         self.handle(HoldEnded(FOLDER))
 
     def _to_be_opened(self) -> Folder:
-        folder = Folder(FOLDER, self.keys, self.epochs, self.key, Store.empty(), self.agents)
+        store, hold = Store.empty(), self.hold
+        folder = Folder(FOLDER, self.keys, self.epochs, self.key, store, self.agents, hold=hold)
         folder.stop(Stop(StopCause.OPENING, "it is being opened"))
         return folder
 
@@ -206,13 +208,28 @@ class Device:
     def add_folder(self) -> None:
         """Does what Folders.add of runtime/folders does."""
         self.waits = False
-        self.folders[FOLDER] = self.folder
+        self.hold = Hold(self.held)
+        self.folder.store.close()  # of a folder that was taken off, or of none
+        self.folder = self.folders[FOLDER] = self._to_be_opened()
+        self.store = self.folder.store
+        if FOLDER not in self.rosters.folders:
+            self.rosters.add_folder(FOLDER, self.keys)
         self.exchange.folder_added(FOLDER)
         stop = self.rosters.put_out(FOLDER)
         if stop is not None:
             self.folder.stopped = stop
         else:
             self.handle(FolderAdded(FOLDER))
+
+    def take_folder_off(self) -> None:
+        """Its user said no to the plan of a join: what PairingDesk._go does, but for what the join
+        made on the disk."""
+        self.waits, self.held, self.token = True, False, None
+        self.handle(FolderStopped(FOLDER, Stop(StopCause.REMOVED, "it was taken off this device")))
+        if self.opened_share is not None:
+            self.opened_share.close()
+            self.opened_share = None
+        self.rosters.forget_folder(FOLDER)
 
     def _made(self) -> Folder:
         """The folder over its index."""

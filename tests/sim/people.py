@@ -13,11 +13,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from leftzmq.content.ids import StatementId
 from leftzmq.errors import LeftError
 from leftzmq.sync.facts import RosterGrew
 from leftzmq.sync.peers.roster.making import Newcomer
 from leftzmq.sync.peers.roster.roster import Mode, Roster
 
+from .acquaintance import Acquaintance
 from .faults import Faults
 from .node import FOLDER
 from .world import SimDevice, World
@@ -27,17 +29,15 @@ HAS_ROSTER: Final = "has a roster"
 
 
 class People:
-    """One per world, if its folder has a roster. strangers: the names of devices whose users have
-    not joined the folder."""
+    """One per world, if its folder has a roster."""
 
     def __init__(self, world: World, faults: Faults) -> None:
         self._world, self._faults = world, faults
-        self.strangers: set[str] = set()
         self._over = False
         world.give_keys()
         for device in world.devices.values():
-            assert device.acquaintance is not None
-            device.acquaintance.written = set(world.devices) - {device.name}
+            _acquaintance(device).written.update(set(world.devices) - {device.name})
+        self._leaving: set[str] = set()  # names of devices whose users said no a moment ago
 
     def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
         self._world.say(device, f"people: {what}")
@@ -50,6 +50,13 @@ class People:
             keeper = device.roster_keeper
             keeper.fails = False
             keeper.before = keeper.after = _nothing
+
+    def answer_all(self) -> None:
+        """Every user who was shown a plan says yes to it. To be called when all devices run."""
+        for device in self._world.devices.values():
+            if device.held and device.name not in self._leaving:
+                self._world.say(device, "people: yes")
+                device.says_yes()
 
     # ---- what a device has to say of itself ---------------------------------------------------
 
@@ -73,6 +80,15 @@ class People:
 
     def has_roster(self, device: SimDevice, chance: random.Random) -> None:
         """Before the agents begin: in this seed people decide who is in."""
+
+    def be_a_stranger(self, device: SimDevice, chance: random.Random) -> None:
+        """Before the agents begin: the user of the device has files, and has not joined."""
+        device.waits = True
+        acquaintance = _acquaintance(device)
+        acquaintance.is_stranger = True
+        acquaintance.written.clear()
+        for other in self._others(device):
+            _acquaintance(other).written.discard(device.name)
 
     def found(self, device: SimDevice, chance: random.Random) -> None:
         """`leftzmq share`: the roster begins with the first invitation."""
@@ -106,8 +122,7 @@ class People:
             self._world.say(device, f"  declined: {error}")
             return
         self._grew(device)
-        assert device.acquaintance is not None
-        device.acquaintance.forget(other.name)
+        _acquaintance(device).forget(other.name)
         device.relist()
 
     def remove_apart(self, device: SimDevice, chance: random.Random) -> None:
@@ -159,17 +174,21 @@ class People:
         if not guests:
             return
         guest, known = chance.choice(guests), device.rosters.folders[FOLDER].last_number
-        knocks = partial(self._knock, device, guest, "full", known)
+        mode: Mode = "read" if chance.random() < 0.3 else "full"
+        knocks = partial(self._knock, device, guest, mode, known, chance)
         self._world.after(chance.choice((0.0, 0.5, 4.0)), knocks)
 
-    def _knock(self, device: SimDevice, guest: SimDevice, mode: Mode, known: int) -> None:
+    def _knock(
+        self, device: SimDevice, guest: SimDevice, mode: Mode, known: int, chance: random.Random
+    ) -> None:
         """The guest is at the door of a device: what each does is durable before it is told."""
         pair = frozenset((device.name, guest.name))
         if not self._may_decide(device) or not guest.alive or pair in self._world.wires.cut:
             return
-        assert device.acquaintance is not None and guest.acquaintance is not None
-        self._world.say(device, f"  lets {guest.name} in")
-        device.acquaintance.let_in.add(guest.name)
+        if guest.held:
+            return  # the command says that its plan waits
+        self._world.say(device, f"  lets {guest.name} in, {mode}")
+        _acquaintance(device).let_in.add(guest.name)
         try:
             device.rosters.let_in(FOLDER, Newcomer(guest.key, guest.name, mode), known)
         except LeftError as error:
@@ -177,19 +196,39 @@ class People:
             return
         self._grew(device)
         device.relist()
-        self._world.after(0.01, partial(self._join, device, guest))
-
-    def _join(self, device: SimDevice, guest: SimDevice) -> None:
-        """The answer of the door came: what PairingDesk does with it."""
-        if self._over or not (device.alive and guest.alive):
-            return
-        assert guest.acquaintance is not None
-        epochs = device.epochs
-        secret = None if epochs.in_use is None else epochs.secret(epochs.in_use.tag)
+        used = device.epochs.in_use
+        secret = None if used is None else device.epochs.secret(used.tag)
         pins = device.rosters.pins(FOLDER)
+        answer = partial(self._join, device, guest, secret, pins, chance)
+        self._world.after(0.01, answer)
+        if chance.random() < 0.5:  # whose device ended meanwhile types the same line again
+            self._world.after(12.0, answer)
+
+    def _join(
+        self,
+        device: SimDevice,
+        guest: SimDevice,
+        secret: bytes | None,
+        pins: list[StatementId],
+        chance: random.Random,
+    ) -> None:
+        """The answer of the door came: what PairingDesk does with it. secret: of the epoch that was
+        in use there; None: the folder's own."""
+        if self._over or not guest.alive or guest.name in self._leaving:
+            return
         self._world.say(guest, f"  joins by {device.name}")
-        guest.acquaintance.joined.add(device.name)
-        guest.relist()
+        acquaintance = _acquaintance(guest)
+        acquaintance.joined.add(device.name)
+        if acquaintance.is_stranger:
+            acquaintance.is_stranger = False
+            guest.held = chance.random() < 0.6 and next(guest.hands.tree(), None) is not None
+            if guest.held:
+                says = self._say_no if chance.random() < 0.3 else self._say_yes
+                self._world.after(chance.choice((0.3, 5.0, 20.0)), partial(says, guest))
+            guest.relist()
+            guest.add_folder()
+        else:
+            guest.relist()
         try:
             if secret is not None:
                 guest.rosters.hold(FOLDER, secret)
@@ -197,6 +236,42 @@ class People:
                 guest.rosters.pin(FOLDER, pins)
         except LeftError as error:
             self._world.say(guest, f"  declined: {error}")
+
+    def _say_yes(self, guest: SimDevice) -> None:
+        if guest.held and guest.alive and not self._over:
+            self._world.say(guest, "people: yes")
+            guest.says_yes()
+
+    def _say_no(self, guest: SimDevice) -> None:
+        """The device leaves; a second later the folder goes, with what the join made."""
+        if not guest.held or not guest.alive or self._over:
+            return
+        self._world.say(guest, "people: no")
+        self._leaving.add(guest.name)  # it is durable before it is said
+        self._world.after(1.0, partial(self._go, guest))
+        try:
+            guest.rosters.leave(FOLDER)
+        except LeftError as error:
+            self._world.say(guest, f"  declined: {error}")
+            self._leaving.discard(guest.name)
+            return
+        self._grew(guest)
+
+    def _go(self, guest: SimDevice) -> None:
+        if guest.name not in self._leaving:
+            return
+        if guest.unmounted is not None or guest.away is not None:
+            self._world.after(10.0, partial(self._go, guest))
+            return
+        keeper = guest.roster_keeper
+        keeper.fails, keeper.before, keeper.after = False, _nothing, _nothing
+        guest.leave()
+        self._leaving.discard(guest.name)
+        acquaintance = _acquaintance(guest)
+        acquaintance.is_stranger = True
+        acquaintance.joined.clear()
+        if guest.alive:
+            guest.relist()
 
     # ---- what may go wrong meanwhile ----------------------------------------------------------
 
@@ -236,8 +311,14 @@ def _nothing() -> None:
     pass
 
 
+def _acquaintance(device: SimDevice) -> Acquaintance:
+    assert device.acquaintance is not None
+    return device.acquaintance
+
+
 DECISIONS: Final[dict[str, Callable[[People, SimDevice, random.Random], None]]] = {
     HAS_ROSTER: People.has_roster,
+    "be a stranger": People.be_a_stranger,
     "found": People.found,
     "remove": People.remove,
     "remove apart": People.remove_apart,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -210,10 +211,18 @@ def _decisions(seed: int, names: str, span: float) -> list[Step]:
         return []
     chance = random.Random(f"{seed}/roster")
     found = [Step(11_000, -4.0, names[0], HAS_ROSTER)]
-    founder = chance.choice(names)
+    founder, strangers = chance.choice(names), chance.choice((0.0, 0.0, 0.3, 1.0))
+    found += [
+        Step(11_100 + number, -3.5, name, "be a stranger")
+        for number, name in enumerate(names)
+        if name != founder and chance.random() < strangers
+    ]
     founded_at = chance.choice((0.1, 0.5, 0.5)) * span * chance.random()
     found.append(Step(11_001, founded_at, founder, "found"))
     kinds, weights = list(DECIDED), list(DECIDED.values())
+    for number in range(len(found) - 2):  # most of them are let in before all else
+        at = founded_at + chance.choice((0.2, 1.0, 5.0)) * chance.random()
+        found.append(Step(11_200 + number, at, founder, "invite"))
     for number in range(chance.choice((1, 2, 4, 7))):
         at = chance.uniform(founded_at, span)
         if number and chance.random() < 0.4:  # soon after another one
@@ -294,9 +303,11 @@ def _live(plan: Plan, world: World) -> None:
     witness = laws.Witness(ledger)
     world.look_after = witness.look_after
     people: People | None = None
+    members: member_laws.Witness | None = None
     if any(step.what == HAS_ROSTER for step in plan.steps):
         people = People(world, faults)
-        member_laws.Witness(world).begin(witness.look_after)
+        members = member_laws.Witness(world)
+        members.begin(witness.look_after)
 
     def act(step: Step) -> None:
         chance = random.Random(f"{plan.seed}/{step.number}")
@@ -321,14 +332,16 @@ def _live(plan: Plan, world: World) -> None:
     if people is not None:
         people.end()
     faults.end()
+    if people is not None:
+        people.answer_all()
     if faults.bits_turned:
         world.run_until(world.now + LOOKED_S)  # looks under way are told before
         faults.turn_back()
     if world.clones:
         world.run_until(world.now + NOTICED_S)
     settle(world)
-    if people is not None:
-        member_laws.judge(world, ledger)
+    if members is not None:
+        member_laws.judge(world, ledger, members)
     else:
         tree = laws.converged(world, ledger)
         laws.nothing_lost(world, ledger, tree)
@@ -348,10 +361,21 @@ def settle(world: World) -> None:
     world.delays.calm = True
     end = world.now + PATIENCE_S
     while world.now < end:
-        messages = world.messages
+        messages = spoken(world)
         world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with heartbeats
-        if laws.is_quiet(world) and world.messages == messages:
+        if laws.is_quiet(world) and spoken(world) == messages:
             return
+
+
+def spoken(world: World) -> Counter[str]:
+    """How many messages each device sent. Who does not know that it is out, and is not told, asks
+    those who removed it again and again: it is left out."""
+    found = world.messages.copy()
+    for group in world.sharing.groups():
+        if world.sharing.misses_others(group):
+            for device in group:
+                del found[device.shown]
+    return found
 
 
 def stays_quiet(world: World, ledger: Ledger) -> None:
@@ -359,10 +383,10 @@ def stays_quiet(world: World, ledger: Ledger) -> None:
     sharing = [device for group in world.sharing.groups() for device in group]
     heads = {device.name: device.store.heads.sequence for device in sharing}
     trees = {device.name: laws.tree_of(device) for device in sharing}
-    messages = world.messages
+    messages = spoken(world)
     world.run_until(world.now + QUIET_S)
-    if world.messages != messages:
-        raise laws.Broken("I5", f"{world.messages - messages} messages in {QUIET_S:.0f} quiet s")
+    if more := spoken(world) - messages:
+        raise laws.Broken("I5", f"{more} messages in {QUIET_S:.0f} quiet s")
     for device in sharing:
         device.scan()
     world.run_until(world.now + 5.0)

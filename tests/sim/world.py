@@ -12,7 +12,7 @@ import itertools
 import os
 import random
 import tempfile
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -261,6 +261,24 @@ class SimDevice(Device):
         for name in sorted(before - after):
             self.list_peer(self.world.devices[name])
         self.relisted()
+
+    def leave(self) -> None:
+        """Its user said no to the plan of a join, or the next start finds that he did: the folder
+        goes from this device with all that the join made; no file of the user does."""
+        assert self.disk.top is not None
+        if self.alive:
+            self.take_folder_off()
+            self.watching.stop()
+            self.index.unlink(missing_ok=True)
+            self.index.with_name("index.db-wal").unlink(missing_ok=True)
+            self.lost_index()
+        else:
+            self.waits, self.held = True, False
+            self.roster_keeper.forget(self.keys.tag)
+        self.state, self.durable_wal, self.durable_salt = None, 0, b""
+        if b".left" in self.disk.top.children:
+            self.disk.change((self.disk.top, b".left", None))
+        self.world.say(self, "  the folder is taken off")
 
     def send_roster(self, link: Link, digest: bytes, statements: tuple[Signed, ...] | None) -> None:
         self.said(link.device, statements or ())
@@ -618,6 +636,10 @@ class Sharing:
         """Whether some of the group wait for what others have that do not share with them."""
         return False
 
+    def reads_only(self, device: SimDevice) -> bool:
+        """Whether what the device says counts for nothing."""
+        return False
+
     def agree(self, group: list[SimDevice]) -> bool:
         """Whether they agree on who they are, and ask no more."""
         return True
@@ -642,7 +664,7 @@ class World:
         self._count = itertools.count()
         self._hash = hashlib.blake2b(digest_size=16)
         self.story: list[str] | None = None
-        self.messages = 0
+        self.messages = Counter[str]()  # how many each device sent
         self.look_after: Callable[[SimDevice], None] = lambda device: None
         self.before_cut: Callable[[SimDevice], None] = lambda device: None
         self.was_cut: Callable[[SimDevice], None] = lambda device: None
@@ -709,7 +731,7 @@ class World:
 
     def send(self, device: Device, link: Link, message: Message, body: object) -> None:
         assert isinstance(device, SimDevice)
-        self.messages += 1
+        self.messages[device.shown] += 1
         self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
         for head in heads_in(device, link.device, message):
             device.told(head)
@@ -724,7 +746,7 @@ class World:
         assert isinstance(device, SimDevice)
         device.told(publish.page.head)
         if publish.page.entries:
-            self.messages += 1
+            self.messages[device.shown] += 1
         self.wires.publish(device, publish)
 
     def subscribe(self, device: Device, key: DeviceKey) -> None:
