@@ -286,7 +286,10 @@ class Applier:
                 out.append(RescanWanted(self.folder, (parent,)))
         is_late = now >= active.no_folder_since + FOLDER_LATE_S
         retry_s = FOLDER_RETRY_S if is_made and not is_late else FULL_RETRY_S
-        self._window.wait_for_folder(active, parent, now + retry_s)
+        # On a device that may only read, something of its user's may lie in the place of the folder
+        # for ever: then the bytes are fetched again when that is over, not again and again.
+        for_ever = is_late and not is_made and self._index_view.we_read
+        self._window.wait_for_folder(active, parent, None if for_ever else now + retry_s)
         return out + self._problems.show(problem) if is_late else out
 
     def on_room_seen(self, fact: RoomSeen, now: float) -> Outputs:

@@ -159,9 +159,13 @@ class WorkWindow:
         active.put_off(until)
         heapq.heappush(self._retries, (until, active.entry.path))
 
-    def wait_for_folder(self, active: ActiveTicket, folder: str, until: float) -> None:
-        """The ticket is considered again when `folder` is made, and at `until` at the latest."""
-        self.put_off(active, until)
+    def wait_for_folder(self, active: ActiveTicket, folder: str, until: float | None) -> None:
+        """The ticket is considered again when `folder` is made, and at `until` at the latest; None:
+        not before."""
+        if until is None:
+            active.put_off(0.0)
+        else:
+            self.put_off(active, until)
         self._below.setdefault(folder, {})[active.entry.path] = None
 
     def folder_made(self, folder: str) -> None:

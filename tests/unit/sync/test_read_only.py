@@ -19,6 +19,7 @@ from leftzmq.sync.link import Link, Way
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.version import Life, Vector
+from leftzmq.wire.messages import Get
 from tests.helpers.members import Members
 from tests.helpers.mesh import Device, Held
 from tests.sim.node import FOLDER
@@ -111,6 +112,26 @@ def test_what_is_changed_by_a_reader_stays_there_and_is_said(mesh: Members) -> N
     mesh["R"].write("edited", b"by A", mtime=(mesh["A"].share / "edited").stat().st_mtime)
     settle(mesh)
     assert changes(mesh["R"]) == ["deleted", "edited"]
+
+
+def test_what_has_no_folder_here_is_not_fetched_again_and_again(mesh: Members) -> None:
+    """A file of the reader lies where the others have a folder. It goes on when that is over."""
+    mesh["R"].write("p", b"by R")
+    settle(mesh)
+    mesh["A"].write("p/deep", b"by A")
+    settle(mesh)
+    assert contents(mesh["R"]) == {"p": b"by R"}
+
+    def asked() -> int:
+        return sum(isinstance(message, Get) for message in mesh["R"].sent)
+
+    before = asked()
+    mesh.settle(600.0)
+    assert asked() == before
+    os.unlink(mesh["R"].share / "p")
+    (mesh["R"].share / "p").mkdir()
+    settle(mesh)
+    assert contents(mesh["R"]) == {"p": ("folder",), "p/deep": b"by A"}
 
 
 def test_a_later_version_reaches_a_changed_file_and_the_change_becomes_a_copy(
