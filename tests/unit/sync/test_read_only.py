@@ -19,7 +19,7 @@ from leftzmq.sync.link import Link, Way
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.version import Life, Vector
-from leftzmq.wire.messages import Get
+from leftzmq.wire.messages import Get, IndexSince
 from tests.helpers.members import Members
 from tests.helpers.mesh import Device, Held
 from tests.sim.node import FOLDER
@@ -132,6 +132,13 @@ def test_what_has_no_folder_here_is_not_fetched_again_and_again(mesh: Members) -
     (mesh["R"].share / "p").mkdir()
     settle(mesh)
     assert contents(mesh["R"]) == {"p": ("folder",), "p/deep": b"by A"}
+
+
+def test_a_reader_that_is_removed_is_not_asked_as_one_who_may_write(mesh: Members) -> None:
+    mesh.removes("A", "R")
+    settle(mesh)
+    said = [one for one in mesh.sent if one.to == "R" and "R" in one.knew]
+    assert not [one for one in said if isinstance(one.message, IndexSince)]
 
 
 def test_a_later_version_reaches_a_changed_file_and_the_change_becomes_a_copy(

@@ -357,10 +357,6 @@ class RosterExchange:
             self._put_out.discard(folder.id)  # it was let in again
             folder.switched = True  # whatever was in use before
             out.append(FolderAdded(folder.id))
-        readers = self._rosters.readers(folder.id)
-        if readers != self._readers.get(folder.id, frozenset()):
-            self._readers[folder.id] = readers
-            out.append(ModesChanged(folder.id, readers))
         self._told_self(folder)
         self._vouch(folder)
         said, folder.untold = folder.untold, []
@@ -384,6 +380,11 @@ class RosterExchange:
         for device in removed:
             if device != self._rosters.me.device and self.excludes(folder.id, device):
                 out += self._excluded(folder, device, now)
+        # Not before: who is out is no reader any more, and is not one who may write from now on.
+        readers = self._rosters.readers(folder.id)
+        if readers != self._readers.get(folder.id, frozenset()):
+            self._readers[folder.id] = readers
+            out.append(ModesChanged(folder.id, readers))
         out += self._switched(folder, None, now)
         if self._comes_back(folder, (*heard, *said)):
             out += self._peers.greet_again(folder.id)
