@@ -582,12 +582,12 @@ class RosterExchange:
 
 def _removals(folder: FolderRoster, device: DeviceKey, told: Iterable[Signed]) -> list[Signed]:
     """Return those of the statements that remove a device, each behind what it hangs on: it may not
-    know yet by whose word the remover is in."""
+    know yet by whose word the remover is in, nor that it was in itself."""
     found = {
         each.id: each
         for one in told
         if isinstance(one.statement, Removal) and one.statement.device == device
-        for each in folder.roster.with_grounds(one)
+        for each in folder.roster.with_grounds(one.id)
     }
     return [*found.values()]
 

@@ -386,11 +386,16 @@ class Roster:
             ordered |= {id: each for id, each in kept.items() if isinstance(each.statement, wanted)}
         return list(ordered.values())
 
-    def with_grounds(self, signed: Signed) -> list[Signed]:
-        """Return a statement behind the admissions on which it hangs: whoever begins at their root
-        understands it."""
-        above = [self._signed[id] for id in self._line_of(signed.statement.parent)]
-        return [*reversed(above), signed]
+    def with_grounds(self, id: StatementId) -> list[Signed]:
+        """Return a removal behind all on which it hangs: by which the remover is in, and by which
+        the removed one was. So that one understands it that was let in and has heard nothing."""
+        removal = self._removals[id]
+        ends = [each for each, one in self._admissions.items() if one.device == removal.device]
+        found: dict[StatementId, Signed] = {}
+        for end in (StatementId(removal.parent), *ends):
+            line = [*self._line_of(end)]
+            found |= {each: self._signed[each] for each in reversed(line)}
+        return [*found.values(), self._signed[id]]
 
     def _line_of(self, id: bytes) -> Iterator[StatementId]:
         """Yield this admission, and those above it up to its root."""

@@ -107,6 +107,19 @@ def test_the_removed_device_reads_who_did_it_and_its_folder_stops(three: Members
     assert three["C"].folder.stopped.why.startswith("B removed this device from the folder")
 
 
+def test_who_joined_a_moment_ago_and_heard_nothing_reads_that_it_is_out(tmp_path: Path) -> None:
+    """It knows where the roster begins, and not even its own admission."""
+    mesh = Members(tmp_path, "ABC")
+    mesh.start("AB")
+    mesh.invites("A", "C")
+    mesh.loses = lambda to, message: to == "C" and isinstance(message, RosterPart)
+    mesh.start("C")
+    mesh.loses = lambda to, message: False
+    mesh.removes("B", "C")
+    stopped = mesh["C"].folder.stopped
+    assert stopped is not None and stopped.cause is StopCause.PUT_OUT
+
+
 @pytest.mark.parametrize("begun", ["B", "AB"], ids=["no roster", "a roster of its own"])
 def test_who_never_heard_the_roster_reads_that_it_is_out(mesh: Members, begun: str) -> None:
     """It does not know by whose word its remover is in."""
