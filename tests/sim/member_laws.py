@@ -290,7 +290,7 @@ def nothing_counts_that_others_said(
 ) -> None:
     """What a user wrote on a device that is out, or may only read, is on no device that may write.
     Except for what he wrote before all knew that: who had not heard may have taken it, and said it
-    again."""
+    again. And for what another user wrote, too, from a copy of his own."""
     if not group:
         return
     since: dict[str, float] = {}
@@ -306,7 +306,12 @@ def nothing_counts_that_others_said(
         for device in group
         for path, inode in device.disk.everything()
     }
+    by_others = {
+        (content, device) for (_, content), hands in ledger.hands_on.items() for _, device in hands
+    }
     for content, value in ledger.values.items():
+        if any((content, other) in by_others for other in world.devices if other != value.device):
+            continue
         if value.when > since[value.device] and content in there:
             device, path = there[content]
             who = f"{value.device} ({value.when:.3f}, known since {since[value.device]:.3f})"
