@@ -13,10 +13,11 @@ docs/protocol.md ("Conversations") is the authority.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import read_key
 from leftzmq.errors import LeftError, Refusal
 from leftzmq.sync.actions import (
@@ -223,7 +224,9 @@ class RosterExchange:
             is_part = may_go_on(fact.said) or refused is not None
             if not is_part and not self.excludes(folder.id, device):
                 out += self._renewed(folder)
-            out += self._spread(folder, new, device, now)
+            # Not those that waited here for one of these: another device brought them.
+            told_by = (device, {each.id for each in fact.said.statements})
+            out += self._spread(folder, new, told_by, now)
             self._note_lacking(folder, now)
         match refused:
             case (Refusal.TOO_FAST, _):
@@ -344,10 +347,15 @@ class RosterExchange:
         return []
 
     def _spread(
-        self, folder: FolderRoster, heard: list[Signed], came_from: DeviceKey | None, now: float
+        self,
+        folder: FolderRoster,
+        heard: list[Signed],
+        told_by: tuple[DeviceKey, Collection[StatementId]] | None,
+        now: float,
     ) -> Outputs:
         """Act on statements that are new here, and tell them to the others: those that were heard,
-        and those that this device said."""
+        and those that this device said. told_by: who said which of them just now, and knows them;
+        None: nobody."""
         out: Outputs = []
         stop = self._rosters.put_out(folder.id)
         if stop is not None and folder.id not in self._put_out:
@@ -369,7 +377,8 @@ class RosterExchange:
         for device in self._peers.connected():
             if folder not in self._proved_by(device):
                 continue
-            told = [*(heard if device != came_from else []), *said]
+            knows = told_by[1] if told_by is not None and told_by[0] == device else ()
+            told = [*(each for each in heard if each.id not in knows), *said]
             if self.excludes(folder.id, device):
                 out += self._told(folder, device, _removals(folder, device, told))
                 continue

@@ -22,7 +22,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.roster.making import Newcomer
-from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, RosterPart
+from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, Message, RosterPart
 from tests.helpers.members import Members
 from tests.sim.node import FOLDER
 
@@ -262,6 +262,28 @@ def test_what_could_not_be_kept_is_asked_for_though_no_link_breaks(three: Member
     three.settle(70.0)
     assert three.live("B") == "AB"
     assert three.used("B") == three.used("A")
+
+
+def test_what_waited_for_its_parent_is_told_to_who_brought_that(mesh: Members) -> None:
+    """B lets A in, which hears that and nothing else of B; C brings B's own admission."""
+    mesh.begins("BC")
+    mesh["C"].kill()
+    mesh.settle()
+    parts = 0
+
+    def loses(to: str, message: Message) -> bool:
+        nonlocal parts
+        parts += to == "A" and isinstance(message, RosterPart)
+        return isinstance(message, RosterPart) and (to != "A" or parts != 1)
+
+    mesh.loses = loses
+    mesh.start("A")
+    mesh["B"].kill()
+    mesh.loses = lambda to, message: False
+    mesh.start("C")
+    mesh.settle()
+    assert mesh.roster("A").digest() == mesh.roster("C").digest()
+    assert mesh.live("A") == mesh.live("C") == "ABC"
 
 
 def test_who_cannot_begin_its_roster_begins_it_later(mesh: Members) -> None:
