@@ -102,6 +102,7 @@ class RosterExchange:
         self._endpoints: tuple[str, ...] | None = None
         self._leaving: dict[DeviceKey, float] = {}  # removed: when its connections end
         self._put_out = {id for id in rosters.folders if rosters.put_out(id) is not None}
+        self._out = {id: rosters.excluded(id) for id in rosters.folders}  # on whom was acted
         self._offer_again_at: dict[str, float] = {}  # by folder
         self._readers: dict[str, frozenset[DeviceKey]] = {}  # by folder, as they were told last
         self._waits: dict[str, _LackOfEpoch] = {}  # by folder
@@ -154,6 +155,7 @@ class RosterExchange:
     def folder_added(self, id: str) -> None:
         """A folder is on this device, perhaps again: what follows from its roster is looked for
         anew."""
+        self._out[id] = self._rosters.excluded(id)
         if self._rosters.put_out(id) is None:
             self._put_out.discard(id)
         else:
@@ -368,11 +370,10 @@ class RosterExchange:
         self._told_self(folder)
         self._vouch(folder)
         said, folder.untold = folder.untold, []
-        removed = {
-            DeviceKey(each.statement.device): None
-            for each in (*heard, *said)
-            if isinstance(each.statement, Removal)
-        }
+        before = self._out.get(folder.id, ())
+        self._out[folder.id] = self._rosters.excluded(folder.id)
+        # Not only of whom a removal is new: with a member those go whom it had let in again.
+        removed = [device for device in self._out[folder.id] if device not in before]
         has_epoch = any(isinstance(each.statement, EpochStatement) for each in (*heard, *said))
         for device in self._peers.connected():
             if folder not in self._proved_by(device):
@@ -380,14 +381,14 @@ class RosterExchange:
             knows = told_by[1] if told_by is not None and told_by[0] == device else ()
             told = [*(each for each in heard if each.id not in knows), *said]
             if self.excludes(folder.id, device):
-                out += self._told(folder, device, _removals(folder, device, told))
+                out += self._told(folder, device, _removals(folder, device, told, removed))
                 continue
             out += self._told(folder, device, told)
             # Also to the one that made this epoch: it does not have the one in use, perhaps.
             if has_epoch and not folder.switched:  # else all are sent it below
                 out += self._key_in_use(folder, device)
         for device in removed:
-            if device != self._rosters.me.device and self.excludes(folder.id, device):
+            if device != self._rosters.me.device:
                 out += self._excluded(folder, device, now)
         # Not before: who is out is no reader any more, and is not one who may write from now on.
         readers = self._rosters.readers(folder.id)
@@ -589,15 +590,23 @@ class RosterExchange:
         return [one for id, one in self._rosters.folders.items() if id in proved]
 
 
-def _removals(folder: FolderRoster, device: DeviceKey, told: Iterable[Signed]) -> list[Signed]:
-    """Return those of the statements that remove a device, each behind what it hangs on: it may not
-    know yet by whose word the remover is in, nor that it was in itself."""
-    found = {
-        each.id: each
+def _removals(
+    folder: FolderRoster,
+    device: DeviceKey,
+    told: Iterable[Signed],
+    removed: Collection[DeviceKey],
+) -> list[Signed]:
+    """Return those of the statements by which a device is out, each behind what it hangs on: it may
+    not know yet by whose word the remover is in, nor that it was in itself. removed: those that are
+    out since these statements: perhaps as one was removed who had let them in again."""
+    is_new = device in removed
+    removals = [
+        one.id
         for one in told
-        if isinstance(one.statement, Removal) and one.statement.device == device
-        for each in folder.roster.with_grounds(one.id)
-    }
+        if isinstance(one.statement, Removal) and (is_new or one.statement.device == device)
+    ]
+    removals += folder.roster.removals_of(device) if is_new else ()
+    found = {each.id: each for id in removals for each in folder.roster.with_grounds(id)}
     return [*found.values()]
 
 

@@ -179,6 +179,11 @@ class Rosters:
             return False
         return not folder.roster.says_nothing_of(device)
 
+    def excluded(self, id: str) -> tuple[DeviceKey, ...]:
+        """Return the devices that were removed from a folder and are not let in again."""
+        removed = self.folders[id].roster.judgement.counting
+        return tuple(device for device in removed if self.excludes(id, device))
+
     def readers(self, id: str) -> frozenset[DeviceKey]:
         """Return the members of a folder that may only read it, this device too if it is one."""
         folder = self.folders.get(id)

@@ -202,6 +202,25 @@ def test_those_whom_the_removed_one_let_in_stay_or_go_as_the_user_says(tmp_path:
         assert mesh.live("A") == ("AC" if keep else "A")
 
 
+def test_who_was_let_in_again_by_the_removed_one_goes_with_it(tmp_path: Path) -> None:
+    mesh = Members(tmp_path, "ABCD")
+    mesh.begins("ABCD")
+    mesh.removes("A", "D")
+    mesh.invites("C", "D")
+    assert mesh.shares_with("B") == "ACD"
+    mesh.removes("A", "C")
+    assert mesh.live("A") == mesh.live("B") == "AB"
+    assert mesh.shares_with("A") == "B" and mesh.shares_with("B") == "A"
+    for name in "CD":
+        stopped = mesh[name].folder.stopped
+        assert stopped is not None and stopped.cause is StopCause.PUT_OUT
+    mesh["D"].write("late", b"d")
+    mesh["A"].write("later", b"a")
+    mesh.scan_all()
+    mesh.settle()
+    assert "late" not in mesh["B"].tree() and "later" not in mesh["D"].tree()
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_who_removes_its_own_inviter_stays_itself(tmp_path: Path, keep: bool) -> None:
     mesh = Members(tmp_path, "AB")
