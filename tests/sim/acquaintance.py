@@ -7,7 +7,7 @@ what a roster says: the members and the removed devices are arguments.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(slots=True)
@@ -19,6 +19,12 @@ class Acquaintance:
     let_in: set[str] = field(default_factory=set)
     joined: set[str] = field(default_factory=set)
     is_stranger: bool = False
+
+    def copy(self) -> Acquaintance:
+        """A backup of it."""
+        return replace(
+            self, written=set(self.written), let_in=set(self.let_in), joined=set(self.joined)
+        )
 
     def is_vouched(self, name: str) -> bool:
         """Whether a person here wrote the device, let it in, or joined by its invitation."""

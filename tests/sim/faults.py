@@ -17,7 +17,9 @@ from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
+from tests.helpers.roster_keeper import RosterKeeper
 
+from .acquaintance import Acquaintance
 from .disk import DISK_BYTES, Inode
 from .fs import Crash
 from .laws import Broken
@@ -63,6 +65,7 @@ class Faults:
     def __init__(self, world: World, ledger: Ledger, users: Users) -> None:
         self._world, self._ledger, self._users = world, ledger, users
         self._snapshots: dict[str, tuple[object, Inode | None]] = {}
+        self._rosters: dict[str, tuple[RosterKeeper, Acquaintance]] = {}  # of the same time
         self._over = False
         self._closed: list[Inode] = []
         self._hidden: dict[str, dict[bytes, Inode]] = {}
@@ -320,12 +323,15 @@ class Faults:
         first start: until then the share has no marker, and restored it would be another share, for
         which there is --adopt. Nor while its index knows a mount by something that a user may
         delete before the state is restored."""
-        if not device.has_begun:
+        if not device.has_begun or device.held:
             return
         self._come(device)
         state = device.snapshot()
         if not self._proofs(device, state):
             self._snapshots[device.name] = (state, device.disk.copy(fresh=False))
+            if device.acquaintance is not None:
+                kept = device.roster_keeper.copy(), device.acquaintance.copy()
+                self._rosters[device.name] = kept
 
     def clone_machine(self, device: SimDevice, chance: random.Random) -> None:
         """A copy of the machine runs beside it for a while. No user works at the copy: his changes
@@ -375,19 +381,29 @@ class Faults:
 
     def older_state(self, device: SimDevice, chance: random.Random) -> None:
         self._come(device)
-        if device.name not in self._snapshots:
+        if device.name not in self._snapshots or device.held or device.waits:
             return
         self._mount(device)
         device.kill()
         device.disk.flush_all()
         self._forgot(device)
-        device.put_state(self._snapshots[device.name][0])  # type: ignore[arg-type]
+        self._put_older(device)
         self._back(device, chance)
+
+    def _put_older(self, device: SimDevice) -> None:
+        """Its state directory is as in the backup: its rosters, and whom it lists, too."""
+        device.put_state(self._snapshots[device.name][0])  # type: ignore[arg-type]
+        if device.name in self._rosters:
+            keeper, acquaintance = self._rosters[device.name]
+            device.roster_keeper.put_back(keeper)
+            device.acquaintance = acquaintance.copy()
 
     def older_share(self, device: SimDevice, chance: random.Random) -> None:
         """The share is restored from a backup, file by file. The state stays, or is lost too, or is
         of the same age. Not while its index knows a mount by something that the backup may lack."""
-        state, tree = self._snapshots.get(device.name, (None, None))
+        _, tree = self._snapshots.get(device.name, (None, None))
+        if device.held or device.waits:
+            return  # its folder was joined, or left, since
         if tree is None or self._is_unmounted(device) or self._proofs(device, device.snapshot()):
             return
         if device.hands.at(ANCHOR) is not None and not _has_anchor(tree):
@@ -399,7 +415,7 @@ class Faults:
         self._restored(device, before)
         match chance.randrange(3):
             case 0:
-                device.put_state(state)  # type: ignore[arg-type]
+                self._put_older(device)
             case 1:
                 device.put_state(None)
         self._forgot(device)

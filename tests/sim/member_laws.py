@@ -141,6 +141,7 @@ class Witness:
         self._world = world
         self._tags: dict[bytes, bytes] = {}  # of epochs, by secret
         self._not_counted: dict[tuple[str, str], float] = {}
+        self._held: dict[str, set[bytes]] = {}  # tags of epochs that a device ever had
 
     def counts_not_since(self, device: SimDevice, other: SimDevice) -> float:
         """Since when, without a break, the device knows that the other one is out or may only read;
@@ -177,7 +178,8 @@ class Witness:
 
         def gave_epoch(to: DeviceKey, epoch: bytes) -> None:
             other = self._world.by_key[to]
-            if epoch not in self._holds(device):
+            kept = device.roster_keeper.load(device.keys.tag).epochs
+            if epoch not in {derive_epoch(secret).tag for secret in kept}:
                 raise Broken("word", f"{device.name} told a secret that it does not keep")
             if excludes(device, other):
                 raise Broken("removed", f"{device.name} gave {other.name} the secret of an epoch")
@@ -205,6 +207,12 @@ class Witness:
         device.said, device.gave_epoch, device.told = said, gave_epoch, told
         device.calls.named, device.calls.gone = named, gone
         device.relisted = lambda: self._note(device)
+
+        def begun() -> None:
+            if device.alive:
+                self._note(device)
+
+        self._world.after(0.0, begun)
 
     def sent(self, device: SimDevice, to: DeviceKey | None, message: Message) -> None:
         """A device sends a message to another one; to: None: to whoever listens."""
@@ -257,12 +265,14 @@ class Witness:
         return (signed for _, signed in kept.statements)
 
     def _holds(self, device: SimDevice) -> set[bytes]:
-        """The tags of the epochs whose secrets a device has."""
+        """The tags of the epochs whose secrets a device has, or ever had."""
         secrets = device.roster_keeper.load(device.keys.tag).epochs
         for secret in secrets:
             if secret not in self._tags:
                 self._tags[secret] = derive_epoch(secret).tag
-        return {device.keys.tag, *(self._tags[secret] for secret in secrets)}
+        held = self._held.setdefault(device.name, {device.keys.tag})
+        held.update(self._tags[secret] for secret in secrets)
+        return held
 
 
 # ---- when all is quiet ------------------------------------------------------------------------

@@ -277,7 +277,7 @@ class People:
 
     def end_at_a_word(self, device: SimDevice, chance: random.Random) -> None:
         """The device is killed, or loses power, before or after it writes down a statement or a
-        secret."""
+        secret; often one of its user's."""
         if self._over:
             return
         left, late = chance.choice((1, 1, 2, 4)), chance.random() < 0.5
@@ -293,6 +293,8 @@ class People:
 
         keeper.before = _nothing if late else spring
         keeper.after = spring if late else _nothing
+        decides = self.remove if chance.random() < 0.5 else self.invite
+        self._world.after(chance.choice((0.0, 0.1)), partial(decides, device, chance))
 
     def keep_nothing(self, device: SimDevice, chance: random.Random) -> None:
         """For a while the disk takes no statement and no secret."""
