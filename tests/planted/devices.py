@@ -80,10 +80,10 @@ HEARD: Final = (
             Edit(
                 "leftzmq/sync/exchange/index_client.py",
                 (
-                    "        self._paged_at.pop(fact.device, None)\n"
-                    "        self._index_view.give_up(fact.device)\n"
+                    "        self._paged_at.pop(device, None)\n"
+                    "        self._index_view.give_up(device)\n"
                 ),
-                "        self._paged_at.pop(fact.device, None)\n",
+                "        self._paged_at.pop(device, None)\n",
             ),
         ),
         frozenset(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import around, chunks, devices, guarded, on_disk, readers, versions
+from . import around, chunks, devices, guarded, members, on_disk, readers, versions
 from .bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -15,4 +15,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *around.BUGS,
     *guarded.BUGS,
     *readers.BUGS,
+    *members.BUGS,
 )

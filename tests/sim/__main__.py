@@ -10,7 +10,7 @@ import time
 import traceback
 
 from .besieged import endure, siege_of
-from .plan import Outcome, plan_of, run
+from .plan import Outcome, has_roster, plan_of, run
 from .shrink import command, shrunk, unpack
 
 
@@ -22,6 +22,7 @@ def main() -> int:
     )
     parser.add_argument("--devices", type=int, default=0, help="2 to 4; else the seed says")
     parser.add_argument("--replay", help="a plan as it was told when it failed")
+    parser.add_argument("--rosters", action="store_true", help="only seeds that have a roster")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
     parser.add_argument("--hostile", action="store_true", help="stories with a hostile device")
@@ -36,8 +37,9 @@ def main() -> int:
         return tell(run(unpack(args.replay, lambda seed: plan_of(seed, args.devices)), story=True))
     first, _, last = args.seeds.partition(":")
     seeds = range(int(first), int(last) if last else int(first) + 1)
+    chosen = [seed for seed in seeds if has_roster(seed) or not args.rosters]
     began, failed, deeds, simulated_s = time.monotonic(), 0, 0, 0.0
-    for seed in seeds:
+    for seed in chosen:
         plan = plan_of(seed, args.devices)
         outcome = run(plan)
         deeds, simulated_s = deeds + len(plan.steps), simulated_s + outcome.seconds
@@ -52,9 +54,9 @@ def main() -> int:
                 print(
                     f"  shrunk: {str(outcome.broken)[:500]}\n  {command(outcome.plan)}", flush=True
                 )
-    count, took = max(len(seeds), 1), time.monotonic() - began
+    count, took = max(len(chosen), 1), time.monotonic() - began
     print(
-        f"{len(seeds)} seeds, {failed} failed; {deeds / count:.1f} steps, "
+        f"{len(chosen)} seeds, {failed} failed; {deeds / count:.1f} steps, "
         f"{simulated_s / count:.0f} simulated s and {took / count:.3f} s each"
     )
     return 1 if failed else 0

@@ -40,12 +40,25 @@ _TO_WHO_IS_OUT = (Hello, Welcome, Open, Refusing, Bye, RosterPart)
 
 
 def roster_of(device: SimDevice) -> Roster:
-    return device.rosters.folders[FOLDER].roster
+    folder = device.rosters.folders.get(FOLDER)
+    return Roster(device.keys.tag) if folder is None else folder.roster
 
 
 def excludes(device: SimDevice, other: SimDevice) -> bool:
-    """Whether the device knows of a removal of the other one that nobody lifted."""
-    return device.rosters.excludes(FOLDER, other.key)
+    """Whether the device knows of a removal of the other one that nobody lifted. Found by what the
+    statements say: the agent is not asked what follows from them."""
+    judgement = roster_of(device).judgement
+    return other.key in judgement.counting and other.key not in judgement.live
+
+
+def is_out(device: SimDevice) -> bool:
+    """Whether the device knows that it was removed."""
+    roster = roster_of(device)
+    return device.key not in roster.live() and roster.knows(device.key)
+
+
+def reads_only(device: SimDevice, other: SimDevice) -> bool:
+    return roster_of(device).mode(other.key) == "read"
 
 
 # ---- who shares with whom ---------------------------------------------------------------------
@@ -55,7 +68,7 @@ def shares(device: SimDevice) -> bool:
     """Whether the device has the folder, and may use it as far as it knows."""
     if not device.alive or device.waits or device.held:
         return False
-    return device.rosters.put_out(FOLDER) is None
+    return not is_out(device)
 
 
 def share_with_each_other(a: SimDevice, b: SimDevice) -> bool:
@@ -90,7 +103,7 @@ class Members(Sharing):
         )
 
     def reads_only(self, device: SimDevice) -> bool:
-        return roster_of(device).mode(device.key) == "read"
+        return reads_only(device, device)
 
     def agree(self, group: list[SimDevice]) -> bool:
         asks = any(device.exchange.deadline() is not None for device in group)
@@ -151,7 +164,7 @@ class Witness:
     def _note(self, device: SimDevice) -> None:
         for other in self._world.devices.values():
             at = device.name, other.name
-            if excludes(device, other) or other.key in device.rosters.readers(FOLDER):
+            if excludes(device, other) or reads_only(device, other):
                 self._not_counted.setdefault(at, self._world.now)
             else:
                 self._not_counted.pop(at, None)
@@ -221,7 +234,7 @@ class Witness:
         gives = not isinstance(message, _TO_WHO_IS_OUT)
         if isinstance(message, Chunks) and not message.parts:
             gives = False  # it says that its epoch is no epoch any more
-        if gives and device.rosters.put_out(FOLDER) is not None:
+        if gives and is_out(device):
             raise Broken("removed", f"{device.name} is out, and sent {type(message).__name__}")
         if device.hold.holds and isinstance(message, Chunks) and message.parts:
             raise Broken("held", f"{device.name} is held, and gave something")

@@ -174,7 +174,7 @@ class People:
         if not guests:
             return
         guest, known = chance.choice(guests), device.rosters.folders[FOLDER].last_number
-        mode: Mode = "read" if chance.random() < 0.3 else "full"
+        mode: Mode = "read" if chance.random() < 0.4 else "full"
         knocks = partial(self._knock, device, guest, mode, known, chance)
         self._world.after(chance.choice((0.0, 0.5, 4.0)), knocks)
 
