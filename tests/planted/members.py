@@ -32,7 +32,8 @@ BUGS: Final[tuple[Bug, ...]] = (
                 "            told = [*(each for each in heard if each.id not in knows), *said]\n",
                 "            told = [*(each for each in heard if each.id not in knows), *said]\n"
                 "            if device not in removed:\n"
-                "                told = [it for it in told if not isinstance(it.statement, Removal)]\n",
+                "                gone = [it for it in told if isinstance(it.statement, Removal)]\n"
+                "                told = [it for it in told if it not in gone]\n",
             ),
             Edit(
                 "leftzmq/sync/peers/roster/roster.py",
@@ -94,6 +95,15 @@ BUGS: Final[tuple[Bug, ...]] = (
         "        if False:\n"
         "            out += folder.within(partial(folder.index_client.on_member_excluded,",
         "I1",
+        _EXCHANGE,
+    ),
+    _bug(
+        "who is removed goes on",
+        "A removed device changes nothing any more: its files stay.",
+        "peers/roster/exchange.py",
+        "            out.append(FolderStopped(folder.id, stop))\n",
+        "            pass\n",
+        "removed",
         _EXCHANGE,
     ),
     _bug(

@@ -126,8 +126,12 @@ def is_quiet(world: World) -> bool:
 def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     if not world.sharing.agree(group):
         return False
-    for device in group if not world.sharing.misses_others(group) else ():
-        if world.sharing.reads_only(device) and _own(device):
+    for device in group:
+        if not device.folder.scheduler.idle:
+            return False
+        if world.sharing.misses_others(group) or (
+            world.sharing.reads_only(device) and _own(device)
+        ):
             continue
         tickets = device.folder.index_view.counters.tickets
         if not _is_idle(device, group) or (tickets and not device.disk.folds):

@@ -10,6 +10,16 @@ import math
 from collections.abc import Callable, Iterator
 
 from leftzmq.content.keys import derive_epoch
+from leftzmq.sync.jobs import (
+    Apply,
+    Job,
+    MakeRoom,
+    OpenStaging,
+    ReadChunks,
+    StageSmall,
+    SweepTrash,
+    WriteChunks,
+)
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.tree.path import is_within
@@ -37,6 +47,9 @@ from .world import Sharing, SimDevice, World
 
 _TO_WHO_IS_OUT = (Hello, Welcome, Open, Refusing, Bye, RosterPart)
 """A device that was removed may be greeted where a person wrote it, and hears of its removal."""
+
+_CHANGES = (Apply, MakeRoom, OpenStaging, ReadChunks, StageSmall, SweepTrash, WriteChunks)
+"""Jobs that change a share, or read it for others."""
 
 
 def roster_of(device: SimDevice) -> Roster:
@@ -147,8 +160,9 @@ def _names(group: list[SimDevice]) -> str:
 class Witness:
     """Who is removed gets nothing from those who know of it: nothing is sent to it, and what they
     seal it cannot open, whoever else got hold of it. Who knows that it is out sends nothing any
-    more. Nobody is told a statement or a secret that a kill would take back. And a folder that is
-    held says nothing and changes nothing."""
+    more, and begins nothing that changes its files: they stay as they are. Nobody is told a
+    statement or a secret that a kill would take back. And a folder that is held says nothing and
+    changes nothing."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -177,7 +191,7 @@ class Witness:
             self.look_after(device)
 
         self._world.look_after = both
-        self._world.sent = self.sent
+        self._world.sent, self._world.submitted = self.sent, self.submitted
         self._world.sharing = Members(self._world)
 
     def look_after(self, device: SimDevice) -> None:
@@ -242,6 +256,13 @@ class Witness:
         if is_sealed or (isinstance(message, Chunks) and message.parts):
             assert isinstance(message, News | IndexPage | Chunks)
             self._is_sealed(device, message.tag, type(message).__name__)
+
+    def submitted(self, device: SimDevice, job: Job) -> None:
+        """A device begins a job."""
+        if isinstance(job, _CHANGES) and is_out(device):
+            raise Broken("removed", f"{device.name} is out, and begins {type(job).__name__}")
+        if isinstance(job, _CHANGES) and device.hold.holds:
+            raise Broken("held", f"{device.name} is held, and begins {type(job).__name__}")
 
     def _is_not_out(self, device: SimDevice, other: SimDevice, message: Message) -> None:
         if not excludes(device, other):

@@ -212,15 +212,19 @@ def _decisions(seed: int, names: str, span: float) -> list[Step]:
     chance = random.Random(f"{seed}/roster")
     found = [Step(11_000, -4.0, names[0], HAS_ROSTER)]
     founder, strangers = chance.choice(names), chance.choice((0.0, 0.0, 0.3, 1.0))
-    found += [
+    guests = [
         Step(11_100 + number, -3.5, name, "be a stranger")
         for number, name in enumerate(names)
         if name != founder and chance.random() < strangers
     ]
+    found += guests
     founded_at = chance.choice((0.1, 0.5, 0.5)) * span * chance.random()
     found.append(Step(11_001, founded_at, founder, "found"))
+    if chance.random() < 0.3:  # another one begins it, too, and has not heard of that perhaps
+        at = founded_at + chance.choice((0.0, 0.3, 3.0)) * chance.random()
+        found.append(Step(11_300, at, chance.choice(names), "found"))
     kinds, weights = list(DECIDED), list(DECIDED.values())
-    for number in range(len(found) - 2):  # most of them are let in before all else
+    for number in range(len(guests)):  # most of them are let in before all else
         at = founded_at + chance.choice((0.2, 1.0, 5.0)) * chance.random()
         found.append(Step(11_200 + number, at, founder, "invite"))
     for number in range(chance.choice((1, 2, 4, 7))):

@@ -670,6 +670,7 @@ class World:
         self.was_cut: Callable[[SimDevice], None] = lambda device: None
         self.more_peers: Callable[[SimDevice], list[Peer]] = lambda device: []
         self.cut_off: Callable[[SimDevice, actions.Drop], bool] = lambda device, drop: False
+        self.submitted: Callable[[SimDevice, Job], None] = lambda device, job: None
         self.sent: Callable[[SimDevice, DeviceKey | None, Message], None] = lambda by, to, what: (
             None
         )
@@ -727,6 +728,7 @@ class World:
 
     def submit(self, device: Device, job: Job) -> None:
         assert isinstance(device, SimDevice)
+        self.submitted(device, job)
         device.queue(job)
 
     def send(self, device: Device, link: Link, message: Message, body: object) -> None:
