@@ -167,13 +167,12 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
         if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)
-        reads_only = world.sharing.reads_only(device)
-        elsewhere = 0 if reads_only else len(first) - len(here)
+        has_own = world.sharing.reads_only(device) and _own(device)
         if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
-        if world.sharing.misses_others(alive) or (reads_only and _own(device)):
+        if world.sharing.misses_others(alive) or has_own:
             continue  # what it cannot get, or cannot put beside its own, stays wanted
-        if (tickets := folder.index_view.counters.tickets) != elsewhere:
+        if (tickets := folder.index_view.counters.tickets) != len(first) - len(here):
             raise Broken("I1", f"{device.name} has {tickets} tickets")
         if not _is_idle(device, alive):
             raise Broken("I5", f"{device.name} is {folder.state.value}")

@@ -139,8 +139,10 @@ def members_agree(world: World) -> None:
         if not agree(group):
             said = {device.name: _shown(world, device) for device in group}
             raise Broken("roster", f"{said}")
-        # Who joined, and was removed before it heard the roster, knows of no member and no epoch.
-        if any(roster_of(one).live() and one.epochs.in_use is None for one in group):
+        # Who may only read makes no epoch: it waits for those who may write, if it has lost them.
+        # Who was removed before it heard the roster knows of no member at all.
+        makes = any(roster_of(one).mode(one.key) == "full" for one in group)
+        if makes and any(one.epochs.in_use is None for one in group):
             raise Broken("roster", f"{_names(group)} have no epoch that they may use")
 
 

@@ -227,7 +227,7 @@ def _decisions(seed: int, names: str, span: float) -> list[Step]:
     for number in range(len(guests)):  # most of them are let in before all else
         at = founded_at + chance.choice((0.2, 1.0, 5.0)) * chance.random()
         found.append(Step(11_200 + number, at, founder, "invite"))
-    for number in range(chance.choice((1, 2, 4, 7))):
+    for number in range(chance.choice((1, 3, 6, 12))):
         at = chance.uniform(founded_at, span)
         if number and chance.random() < 0.4:  # soon after another one
             at = found[-1].at + chance.choice((0.005, 0.1, 1.0))
