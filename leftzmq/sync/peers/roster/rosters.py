@@ -155,6 +155,7 @@ class Rosters:
         folder = self.folders.get(id)
         if folder is not None:
             self._keeper.forget(folder.tag)
+            self._epochs.pop(folder.tag, None)  # else what is told anew would not be kept
             self.remove_folder(id)
 
     # -- questions ---------------------------------------------------------------------------------

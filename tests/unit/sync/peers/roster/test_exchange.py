@@ -386,12 +386,16 @@ def test_who_leaves_is_out_everywhere_and_those_whom_it_let_in_stay(tmp_path: Pa
 
 def test_a_folder_that_was_left_and_is_joined_again_begins_with_nothing(three: Members) -> None:
     c = three["C"]
+    secret = bytes(range(32, 64))
+    c.rosters.hold(FOLDER, secret)
     c.rosters.leave(FOLDER)
     c.take(RosterGrew(FOLDER))
     three.settle()
     c.rosters.forget_folder(FOLDER)
     c.rosters.forget_folder(FOLDER)
     c.rosters.add_folder(FOLDER, c.keys)
+    c.rosters.hold(FOLDER, secret)
+    assert c.roster_keeper.load(c.keys.tag).epochs == (secret,), "it is told once more"
     c.exchange.folder_added(FOLDER)
     assert not three.roster("C").pins and c.rosters.put_out(FOLDER) is None
     out = c.exchange.on_roster_grew(RosterGrew(FOLDER), three.now)
