@@ -24,7 +24,7 @@ from .disk import DISK_BYTES, Inode
 from .fs import Crash
 from .laws import Broken
 from .ledger import Content, Ledger, content_of, is_in_tree
-from .node import content_id
+from .node import FOLDER, content_id
 from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, State, World
 
@@ -501,7 +501,8 @@ class Faults:
         that a user touched since keeps the bytes that its device tells, here and where it is just
         arriving."""
         for device in self._world.devices.values():
-            self._turn_back(device)
+            if not _is_out(device):  # else nothing is told of its files, whoever touched them
+                self._turn_back(device)
             device.scan()
 
     def _turn_back(self, device: SimDevice) -> None:
@@ -809,6 +810,11 @@ def _copies(job: Job | None) -> list[str]:
     """Returns the conflict copies that this job may make."""
     operations = job.operations if isinstance(job, Apply) else ()
     return [each.copy_to for each in operations if each.copy_to is not None]
+
+
+def _is_out(device: SimDevice) -> bool:
+    has_folder = device.acquaintance is not None and FOLDER in device.rosters.folders
+    return has_folder and device.rosters.put_out(FOLDER) is not None
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]

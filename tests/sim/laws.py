@@ -129,9 +129,7 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     for device in group:
         if not device.folder.scheduler.idle:
             return False
-        if world.sharing.misses_others(group) or (
-            world.sharing.reads_only(device) and _own(device)
-        ):
+        if world.sharing.misses_others(group) or world.sharing.own(device):
             continue
         tickets = device.folder.index_view.counters.tickets
         if not _is_idle(device, group) or (tickets and not device.disk.folds):
@@ -160,17 +158,16 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
     for device in alive:
         folder = device.folder
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
-        if world.sharing.reads_only(device):
-            problems = [p for p in problems if not _is_own(p.path, device)]
+        if own := world.sharing.own(device):
+            problems = [p for p in problems if not _follows(p.path, own)]
         if world.sharing.misses_others(alive):  # they are not told that nobody gives it
             problems = [p for p in problems if p.kind is not ProblemKind.NOT_GIVEN]
         if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)
-        has_own = world.sharing.reads_only(device) and _own(device)
         if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
-        if world.sharing.misses_others(alive) or has_own:
+        if world.sharing.misses_others(alive) or world.sharing.own(device):
             continue  # what it cannot get, or cannot put beside its own, stays wanted
         if (tickets := folder.index_view.counters.tickets) != len(first) - len(here):
             raise Broken("I1", f"{device.name} has {tickets} tickets")
@@ -193,9 +190,9 @@ def _missing(world: World, device: SimDevice, first: Tree) -> bool:
     another spelling: at those nothing may be there. And apart from what was changed on a device
     that may only read: that stays as its user made it."""
     here, apart = tree_of(device), _apart(device)
-    if world.sharing.reads_only(device):
-        first = {path: what for path, what in first.items() if not _is_own(path, device)}
-        here = {path: what for path, what in here.items() if not _is_own(path, device)}
+    if own := world.sharing.own(device):
+        first = {path: what for path, what in first.items() if not _follows(path, own)}
+        here = {path: what for path, what in here.items() if not _follows(path, own)}
     wanted = {p: what for p, what in first.items() if not any(is_within(p, at) for at in apart)}
     return here != wanted
 
@@ -205,17 +202,10 @@ def _apart(device: SimDevice) -> set[str]:
     return {each.path for each in problems if each.kind is ProblemKind.NAME_FOLDS}
 
 
-def _own(device: SimDevice) -> list[str]:
-    """The paths that lead to other things on a device that may only read than on the others, as
-    its user is told."""
-    problems = device.folder.problems.all()
-    return [each.path for each in problems if each.kind is ProblemKind.CHANGED_BY_READER]
-
-
-def _is_own(path: str, device: SimDevice) -> bool:
-    """Whether what is at the path on a device that may only read follows from such a change: at it,
-    below it (nothing gets below a file), or above it (a folder that is needed for it)."""
-    return any(is_within(path, own) or is_within(own, path) for own in _own(device))
+def _follows(path: str, own: list[str]) -> bool:
+    """Whether what is at the path on a device that may only read follows from what it has of its
+    own: at that, below it (nothing gets below a file), or above it (a folder that is needed)."""
+    return any(is_within(path, at) or is_within(at, path) for at in own)
 
 
 def _folds_with(path: str, first: Tree, here: Tree) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from leftzmq.content.keys import derive_epoch
+from leftzmq.content.keys import derive_epoch, device_mark
+from leftzmq.errors import ProblemKind
+from leftzmq.index.rows import ours_of
 from leftzmq.sync.jobs import (
     Apply,
     Job,
@@ -24,6 +26,7 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.tree.path import is_within
 from leftzmq.tree.rules import LEFT_DIRECTORY
+from leftzmq.tree.version import DEVICE_MARK_BYTES
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
@@ -117,6 +120,21 @@ class Members(Sharing):
 
     def reads_only(self, device: SimDevice) -> bool:
         return reads_only(device, device)
+
+    def own(self, device: SimDevice) -> list[str]:
+        """What its user changed there, as he is told; and what it has of a device that is out now,
+        and nobody else took: it cannot pass that on."""
+        if not reads_only(device, device):
+            return []
+        problems = device.folder.problems.all()
+        found = [each.path for each in problems if each.kind is ProblemKind.CHANGED_BY_READER]
+        others = (other for other in self.world.devices.values() if other is not device)
+        gone = {device_mark(one.key) for one in others if not share_with_each_other(device, one)}
+        for rows in device.store.paths(b"", 10_000):
+            ours = ours_of(rows)
+            if ours is not None and ours.entry.writer[:DEVICE_MARK_BYTES] in gone:
+                found.append(ours.entry.path)
+        return found
 
     def agree(self, group: list[SimDevice]) -> bool:
         asks = any(device.exchange.deadline() is not None for device in group)

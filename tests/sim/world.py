@@ -640,6 +640,10 @@ class Sharing:
         """Whether what the device says counts for nothing."""
         return False
 
+    def own(self, device: SimDevice) -> list[str]:
+        """The paths that lead to other things on a device that may only read."""
+        return []
+
     def agree(self, group: list[SimDevice]) -> bool:
         """Whether they agree on who they are, and ask no more."""
         return True
