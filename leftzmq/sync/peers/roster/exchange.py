@@ -229,6 +229,9 @@ class RosterExchange:
             # Not those that waited here for one of these: another device brought them.
             told_by = (device, {each.id for each in fact.said.statements})
             out += self._spread(folder, new, told_by, now)
+            if (wait := self._waits.get(folder.id)) is not None:
+                # It may be a member since this word, and could make none before.
+                wait.make_at = min(wait.make_at, now + MADE_AFTER_S)
             self._note_lacking(folder, now)
         match refused:
             case (Refusal.TOO_FAST, _):

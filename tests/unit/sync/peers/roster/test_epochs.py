@@ -718,3 +718,22 @@ def test_no_secret_is_told_before_it_is_durable(three: Members) -> None:
     three.send = checked  # type: ignore[method-assign, assignment]
     three.removes("A", "C")
     assert any(isinstance(sent.message, EpochKey) for sent in three.sent)
+
+
+def test_who_hears_the_roster_late_and_from_the_removed_device_makes_an_epoch(
+    tmp_path: Path,
+) -> None:
+    """It joined, and waited for an epoch before it knew that it may make one."""
+    mesh = Members(tmp_path, "ABC")
+    mesh.start("AB")
+    mesh.invites("A", "C")
+    mesh.loses = lambda to, message: to == "C" and isinstance(message, RosterPart)
+    mesh.start("C")
+    mesh.removes("A", "B")
+    mesh.settle(20.0)
+    mesh["A"].kill()
+    mesh.loses = lambda to, message: False
+    mesh.joins_again("B", "C")
+    mesh.settle(5.0)
+    assert mesh.live("C") == "AC"
+    assert mesh.used("C") not in (None, mesh["C"].keys.tag)
