@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from leftzmq.content.keys import derive_epoch, device_mark
 from leftzmq.errors import ProblemKind
@@ -51,6 +52,7 @@ from .world import Sharing, SimDevice, World
 _TO_WHO_IS_OUT = (Hello, Welcome, Open, Refusing, Bye, RosterPart)
 """A device that was removed may be greeted where a person wrote it, and hears of its removal."""
 
+KNOWN_WITHIN_S: Final = 2.0
 _CHANGES = (Apply, MakeRoom, OpenStaging, ReadChunks, StageSmall, SweepTrash, WriteChunks)
 """Jobs that change a share, or read it for others."""
 
@@ -347,6 +349,18 @@ def judge(world: World, ledger: Ledger, witness: Witness) -> None:
         full = [device for device in group if device.name in names]
         nothing_counts_that_others_said(world, ledger, witness, full)
     laws.nothing_lost(world, ledger, _all_trees(world), set(world.devices) - counted)
+
+
+def is_out_soon(world: World, stay: list[SimDevice], out: SimDevice) -> None:
+    """Where all members are connected, all know of a removal within 2 s, and use one epoch, which
+    the removed device does not have."""
+    world.run_until(world.now + KNOWN_WITHIN_S)
+    for device in stay:
+        if not excludes(device, out):
+            raise Broken("roster", f"{device.name} does not know that {out.name} is out")
+    used = {None if one.epochs.in_use is None else one.epochs.in_use.tag for one in stay}
+    if len(used) != 1 or None in used or used & {*out.epochs.held}:
+        raise Broken("sealed", f"when {out.name} is out, {_names(stay)} use {used}")
 
 
 def nothing_counts_that_others_said(

@@ -58,6 +58,18 @@ class People:
                 self._world.say(device, "people: yes")
                 device.says_yes()
 
+    def remove_one(self) -> tuple[list[SimDevice], SimDevice] | None:
+        """When all is quiet a member removes another one. Returns those who stay, who are all
+        connected, and who is out; None: nobody can."""
+        for group in self._world.sharing.groups():
+            mode = self._roster(group[0]).mode
+            full = [device for device in group if mode(device.key) == "full"]
+            if full and len(group) > 1:
+                out = next(device for device in group if device is not full[0])
+                self._remove(full[0], out, keep_invited=True)
+                return [device for device in group if device is not out], out
+        return None
+
     # ---- what a device has to say of itself ---------------------------------------------------
 
     def _roster(self, device: SimDevice) -> Roster:

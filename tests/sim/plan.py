@@ -358,6 +358,8 @@ def _live(plan: Plan, world: World) -> None:
             if not world.sharing.misses_others(group):
                 laws.nothing_is_left(device, ledger)
     stays_quiet(world, ledger)
+    if people is not None and (removed := people.remove_one()) is not None:
+        member_laws.is_out_soon(world, *removed)
 
 
 def settle(world: World) -> None:
