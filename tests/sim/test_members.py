@@ -1,0 +1,185 @@
+"""Seeds of the simulation in which people decide who is in the folder, and what their laws find.
+
+A longer run: python -m tests.sim --rosters --seeds 0:5000
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from leftzmq.sync.exchange.announcer import Announcer
+from leftzmq.sync.peers.roster.roster import Roster
+from leftzmq.sync.peers.roster.rosters import Rosters
+from leftzmq.tree.entry import Kind
+from tests.helpers.roster_keeper import RosterKeeper
+from tests.sim import laws, member_laws
+from tests.sim.faults import Faults
+from tests.sim.ledger import Ledger
+from tests.sim.node import FOLDER
+from tests.sim.people import DECISIONS, People
+from tests.sim.plan import ROSTER_EACH, has_roster, plan_of, run, settle
+from tests.sim.users import Users
+from tests.sim.world import Knobs, World
+
+SEEDS, SEEDS_A_TEST = 40, 20
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))
+def test_the_promises_hold_whoever_is_in_or_out(first: int) -> None:
+    for number in range(first, first + SEEDS_A_TEST):
+        seed = 20_000 + ROSTER_EACH * number + ROSTER_EACH - 1
+        outcome = run(plan_of(seed))
+        assert outcome.broken is None, f"seed {seed}: {outcome.broken}"
+        if number % ROSTER_EACH == 0:
+            assert run(plan_of(seed)).digest == outcome.digest, f"I12: seed {seed}"
+
+
+def test_no_other_seed_has_a_roster() -> None:
+    for seed in range(200):
+        decided = [step for step in plan_of(seed).steps if step.what in DECISIONS]
+        assert bool(decided) is has_roster(seed) is (seed % ROSTER_EACH == 9)
+
+
+class Club:
+    """Three devices that wrote each other, and whose folder has a roster since A began it."""
+
+    def __init__(self, base: Path, names: str = "ABC") -> None:
+        dials = {(a, b) for a in names for b in names if a < b}
+        self.world = world = World(1, base, names, dials, Knobs())
+        self.ledger = Ledger()
+        users = Users(world, self.ledger, large=False)
+        self.people = People(world, Faults(world, self.ledger, users))
+        self.witness = member_laws.Witness(world)
+        self.witness.begin(laws.Witness(self.ledger).look_after)
+        for device in world.devices.values():
+            device.start()
+        world.run_until(world.now + 5.0)
+        self.people.do("found", world.devices["A"], random.Random(1))
+        world.run_until(world.now + 5.0)
+
+    def groups(self) -> list[str]:
+        groups = self.world.sharing.groups()
+        return ["".join(device.name for device in group) for group in groups]
+
+    def cut(self, *pairs: str) -> None:
+        self.world.wires.cut = {frozenset(pair) for pair in pairs}
+        self.world.wires.refresh()
+
+    def removes(self, name: str, other: str) -> None:
+        devices = self.world.devices
+        self.people._remove(devices[name], devices[other], keep_invited=True)
+        self.world.run_until(self.world.now + 5.0)
+
+    def judge(self) -> None:
+        settle(self.world)
+        member_laws.judge(self.world, self.ledger, self.witness)
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Club:
+    return Club(tmp_path)
+
+
+def test_who_is_out_is_in_no_group(club: Club) -> None:
+    assert club.groups() == ["ABC"]
+    club.removes("A", "C")
+    assert club.groups() == ["AB"]
+    club.judge()
+
+
+def test_two_who_removed_each_other_are_two_groups(tmp_path: Path) -> None:
+    club = Club(tmp_path, "AB")
+    club.cut("AB")
+    club.removes("A", "B")
+    club.removes("B", "A")
+    club.cut()
+    assert club.groups() == ["A", "B"]
+    club.judge()
+
+
+def test_who_was_away_and_is_not_told_misses_the_others(club: Club) -> None:
+    club.cut("AC", "BC")
+    club.removes("A", "C")
+    club.cut()
+    club.world.run_until(club.world.now + 20.0)
+    assert club.groups() == ["AB", "C"]
+    ab, c = club.world.sharing.groups()
+    assert club.world.sharing.misses_others(c) and not club.world.sharing.misses_others(ab)
+    club.judge()
+
+
+def test_since_when_somebody_counts_no_more_is_known_of_each(club: Club) -> None:
+    a, b, c = club.world.devices.values()
+    club.cut("AB", "BC")
+    at = club.world.now
+    club.removes("A", "C")
+    assert club.witness.counts_not_since(a, c) == at
+    assert club.witness.counts_not_since(b, c) == float("inf")
+    club.cut()
+    club.world.run_until(club.world.now + 5.0)
+    assert at + 5.0 <= club.witness.counts_not_since(b, c) < float("inf")
+
+
+def test_what_the_removed_device_wrote_afterwards_is_found(club: Club) -> None:
+    club.removes("A", "C")
+    club.ledger.wrote((Kind.FILE, b"late"), "C", "late", club.world.now)
+    club.world.devices["A"].hands.write("late", b"late")
+    with pytest.raises(laws.Broken, match="counts"):
+        member_laws.nothing_counts_that_others_said(
+            club.world, club.ledger, club.witness, club.world.sharing.groups()[0]
+        )
+
+
+def test_members_that_differ_are_found(club: Club) -> None:
+    roster = club.world.devices["B"].rosters.folders[FOLDER]
+    roster.roster = Roster(roster.tag)
+    with pytest.raises(laws.Broken, match="roster"):
+        member_laws.members_agree(club.world)
+
+
+def test_a_backup_of_a_keeper_is_one_of_its_own() -> None:
+    keeper, folder = RosterKeeper(), bytes(16)
+    keeper.keep_epoch(folder, bytes(32))
+    backup = keeper.copy()
+    keeper.forget(folder)
+    assert backup.load(folder).epochs == (bytes(32),)
+    keeper.put_back(backup)
+    keeper.keep_epoch(folder, bytes(range(32)))
+    assert backup.load(folder).epochs == (bytes(32),)
+
+
+# What the laws find when something is taken out; more of it is planted (tests/planted/members).
+
+
+def _told_in_any_case(announcer: Announcer) -> int:
+    return announcer.flushed
+
+
+def _nobody(rosters: Rosters, id: str) -> frozenset[bytes]:
+    return frozenset()
+
+
+def _the_first_is_always_clean(roster: Roster, tag: bytes) -> bool:
+    return tag == roster.folder
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "instead", "law"),
+    [
+        (Announcer, "_told_head", property(_told_in_any_case), "held"),
+        (Rosters, "readers", _nobody, "counts"),
+        (Roster, "clean", _the_first_is_always_clean, "sealed"),
+    ],
+)
+def test_what_is_taken_out_is_found(
+    monkeypatch: pytest.MonkeyPatch, where: type, what: str, instead: object, law: str
+) -> None:
+    monkeypatch.setattr(where, what, instead)
+    for seed in range(ROSTER_EACH - 1, 1_000, ROSTER_EACH):
+        broken = run(plan_of(seed)).broken
+        if isinstance(broken, laws.Broken) and broken.law == law:
+            return
+    pytest.fail("not found in 100 seeds")
