@@ -18,6 +18,7 @@ from leftzmq.tree.entry import Kind
 from tests.sim import laws
 from tests.sim.faults import Faults
 from tests.sim.ledger import Ledger
+from tests.sim.people import DECISIONS
 from tests.sim.plan import QUIET_S, Plan, Step, lived, plan_of
 from tests.sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from tests.sim.world import SimDevice, World
@@ -98,7 +99,8 @@ def live(decided: list[str], plan: Plan, world: World) -> None:
     for name in plan.names[:2]:
         for n in range(8):
             act(Step(3000 + n, -1.0, name, "create"))
-    for step in sorted((*plan.steps, *spoiling), key=lambda step: step.at):
+    stays = [step for step in plan.steps if step.what not in DECISIONS]  # nobody leaves here
+    for step in sorted((*stays, *spoiling), key=lambda step: step.at):
         if step.at < 0:
             act(step)
         else:
