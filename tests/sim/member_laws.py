@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from leftzmq.content.keys import derive_epoch, device_mark
+from leftzmq.content.keys import derive_epoch
 from leftzmq.errors import ProblemKind
 from leftzmq.index.rows import ours_of
 from leftzmq.sync.jobs import (
@@ -27,7 +27,6 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.tree.path import is_within
 from leftzmq.tree.rules import LEFT_DIRECTORY
-from leftzmq.tree.version import DEVICE_MARK_BYTES
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
@@ -124,17 +123,21 @@ class Members(Sharing):
         return reads_only(device, device)
 
     def own(self, device: SimDevice) -> list[str]:
-        """What its user changed there, as he is told; and what it has of a device that is out now,
-        and nobody else took: it cannot pass that on."""
+        """What its user changed there, as he is told. And what a member wrote that is out now, or
+        what lost there to another version before any member who may write had both: nobody has it
+        from a device that may only read."""
         if not reads_only(device, device):
             return []
         problems = device.folder.problems.all()
         found = [each.path for each in problems if each.kind is ProblemKind.CHANGED_BY_READER]
-        others = (other for other in self.world.devices.values() if other is not device)
-        gone = {device_mark(one.key) for one in others if not share_with_each_other(device, one)}
+        full = {one.key for one in self.world.devices.values() if not reads_only(device, one)}
+        by_full = device.store.heads.bits_of(full - {device.key})
         for rows in device.store.paths(b"", 10_000):
             ours = ours_of(rows)
-            if ours is not None and ours.entry.writer[:DEVICE_MARK_BYTES] in gone:
+            if ours is None or ours.entry.deleted or ours.holders & by_full:
+                continue
+            others = [row for row in rows if row.holders & by_full]
+            if all(row.entry.rank < ours.entry.rank for row in others):
                 found.append(ours.entry.path)
         return found
 
