@@ -13,7 +13,15 @@ import pytest
 from msgspec import structs
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.facts import Asked, CookieSeen, LinkClosed, LinkOpened, RosterGrew, TimePassed
+from leftzmq.sync.facts import (
+    Asked,
+    CookieSeen,
+    LinkClosed,
+    LinkOpened,
+    ModesChanged,
+    RosterGrew,
+    TimePassed,
+)
 from leftzmq.sync.jobs import Apply, CountLosses, DropCookie, Job, LossesCounted
 from leftzmq.sync.link import Link, Way
 from leftzmq.tree.accepted import Accepted
@@ -132,6 +140,19 @@ def test_what_has_no_folder_here_is_not_fetched_again_and_again(mesh: Members) -
     (mesh["R"].share / "p").mkdir()
     settle(mesh)
     assert contents(mesh["R"]) == {"p": ("folder",), "p/deep": b"by A"}
+
+
+def test_a_folder_that_was_left_and_is_joined_again_hears_once_more_who_reads(
+    mesh: Members,
+) -> None:
+    r, said = mesh["R"], mesh.roster("A").after()
+    r.rosters.forget_folder(FOLDER)
+    r.rosters.add_folder(FOLDER, r.keys)
+    r.exchange.folder_added(FOLDER)
+    r.rosters.pin(FOLDER, mesh["A"].rosters.pins(FOLDER))
+    r.rosters.take(FOLDER, said, None, mesh.now)
+    out = r.exchange.on_roster_grew(RosterGrew(FOLDER), mesh.now)
+    assert ModesChanged(FOLDER, frozenset((r.key,))) in out
 
 
 def test_a_reader_that_is_removed_is_not_asked_as_one_who_may_write(mesh: Members) -> None:

@@ -156,6 +156,7 @@ class RosterExchange:
         """A folder is on this device, perhaps again: what follows from its roster is looked for
         anew."""
         self._out[id] = self._rosters.excluded(id)
+        self._readers[id] = self._rosters.readers(id)  # the folder asks when it begins
         if self._rosters.put_out(id) is None:
             self._put_out.discard(id)
         else:
