@@ -125,7 +125,7 @@ class Members(Sharing):
     def own(self, device: SimDevice) -> list[str]:
         """What its user changed there, as he is told. And what a member wrote that is out now, or
         what lost there to another version before any member who may write had both: nobody has it
-        from a device that may only read."""
+        from a device that may only read, nor a delete."""
         if not reads_only(device, device):
             return []
         problems = device.folder.problems.all()
@@ -134,7 +134,7 @@ class Members(Sharing):
         by_full = device.store.heads.bits_of(full - {device.key})
         for rows in device.store.paths(b"", 10_000):
             ours = ours_of(rows)
-            if ours is None or ours.entry.deleted or ours.holders & by_full:
+            if ours is None or ours.holders & by_full:
                 continue
             others = [row for row in rows if row.holders & by_full]
             if all(row.entry.rank < ours.entry.rank for row in others):
