@@ -135,7 +135,7 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
         if not _is_idle(device, group) or (tickets and not device.disk.folds):
             return False
     first = _whole_tree(world, group)
-    return not any(_missing(world, device, first) for device in group)
+    return not any(_missing(world, device, group, first) for device in group)
 
 
 def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:
@@ -152,7 +152,7 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
             raise Broken("I11", f"{device.name} stopped: {device.folder.stopped_why}")
     first = _whole_tree(world, alive)
     for other in alive:
-        if _missing(world, other, first):
+        if _missing(world, other, alive, first):
             said = differences("the others", first, other.name, tree_of(other))
             raise Broken("I1", f"{said}; {sorted(_apart(other))} cannot be there")
     for device in alive:
@@ -185,10 +185,12 @@ def _whole_tree(world: World, alive: list[SimDevice]) -> Tree:
     return tree_of(min(alive, key=lacks))
 
 
-def _missing(world: World, device: SimDevice, first: Tree) -> bool:
+def _missing(world: World, device: SimDevice, group: list[SimDevice], first: Tree) -> bool:
     """Whether its tree differs from `first`, apart from paths that its disk cannot hold beside
     another spelling: at those nothing may be there. And apart from what was changed on a device
     that may only read: that stays as its user made it."""
+    if all(world.sharing.reads_only(each) for each in group):
+        return False  # nobody of whom it takes anything
     here, apart = tree_of(device), _apart(device)
     if own := world.sharing.own(device):
         first = {path: what for path, what in first.items() if not _follows(path, own)}
