@@ -813,8 +813,10 @@ def _copies(job: Job | None) -> list[str]:
 
 
 def _is_out(device: SimDevice) -> bool:
-    has_folder = device.acquaintance is not None and FOLDER in device.rosters.folders
-    return has_folder and device.rosters.put_out(FOLDER) is not None
+    """Whether the device was removed from the folder, or its user took the folder off."""
+    if device.acquaintance is None:
+        return False
+    return device.waits or device.rosters.put_out(FOLDER) is not None
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]
