@@ -10,7 +10,8 @@ clock and worker pool, in one thread. One seed gives one run (I12).
     world    devices, time, workers; everything that happens, in one order
     users    what users do, and what they could see when they did it
     faults   what goes wrong with devices and lines
-    laws     I1 to I12 as checks
+    people   who is let into the folder and removed; acquaintance: whom a device lists
+    laws     I1 to I12 as checks; member_laws: what holds of members, epochs and held folders
     hostile  a paired device that obeys nothing; lies, sayings: its messages; siege: its world
     besieged a seed as a story with a hostile device
     plan     a seed as steps; shrink makes a failing plan small
