@@ -74,9 +74,18 @@ class Outcome:
 
 def plan_of(seed: int, devices: int = 0) -> Plan:
     """Returns the plan of this seed. devices: how many; 0: the seed decides."""
+    return _planned(seed, devices, has_roster(seed))
+
+
+def plan_before_members(seed: int) -> Plan:
+    """Returns what the plan of a seed was when nobody decided about members in any."""
+    return _planned(seed, 0, False)
+
+
+def _planned(seed: int, devices: int, are_members_decided: bool) -> Plan:
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
-    if has_roster(seed) and not devices:
+    if are_members_decided and not devices:
         count = max(count, 3)
     names = "ABCD"[:count]
     rough = chance.random() < 0.6
@@ -98,7 +107,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
-    decisions = _decisions(seed, names, span)
+    decisions = _decisions(seed, names, span) if are_members_decided else []
     more += decisions
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
@@ -207,7 +216,7 @@ def has_roster(seed: int) -> bool:
 
 def _decisions(seed: int, names: str, span: float) -> list[Step]:
     """In every tenth seed the folder has a roster from some moment on."""
-    if not has_roster(seed) or len(names) < 2:
+    if len(names) < 2:
         return []
     chance = random.Random(f"{seed}/roster")
     found = [Step(11_000, -4.0, names[0], HAS_ROSTER)]
