@@ -94,7 +94,8 @@ class Members(Mesh):
 
     def removes(self, name: str, other: str, keep_invited: bool = False) -> None:
         device = self[name]
-        assert device.rosters.remove(self[other].key, keep_invited) == [FOLDER]
+        assert device.rosters.removable(self[other].key) == [FOLDER]
+        device.rosters.remove(FOLDER, self[other].key, keep_invited)
         device.take(RosterGrew(FOLDER))
         self.settle()
 

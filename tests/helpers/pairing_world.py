@@ -158,8 +158,8 @@ class World:
         return self.desk.answer(verb, fields)
 
     def invites(self, **fields: Any) -> bytes:
-        """Return the token of a new invitation."""
-        opened = self.ask("invite", folder="share", **fields)
+        """Return the token of a new invitation, to the folder `share` unless another is named."""
+        opened = self.ask("invite", **{"folder": "share", **fields})
         assert "code" in opened, opened
         return read_code(opened["code"]).token
 

@@ -129,7 +129,8 @@ class People:
         kept = ", whom it let in stays" if keep_invited else ""
         self._world.say(device, f"  removes {other.name}{kept}")
         try:
-            device.rosters.remove(other.key, keep_invited)
+            for id in device.rosters.removable(other.key):
+                device.rosters.remove(id, other.key, keep_invited)
         except LeftError as error:
             self._world.say(device, f"  declined: {error}")
             return

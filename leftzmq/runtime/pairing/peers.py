@@ -79,9 +79,11 @@ class PeerVerbs:
         peer = self._peer_named(asked.text("name"))
         learnt = self._file.learnt.device(peer.key) if peer.key else None
         is_written = any(one.key == peer.key for one in self._host.written.peers)
-        ids = self._rosters.remove(DeviceKey(peer.key), keep_invited) if peer.key else []
+        ids = self._rosters.removable(DeviceKey(peer.key)) if peer.key else []
         for id in ids:
-            self._host.tell_roster(id)
+            assert peer.key is not None
+            self._rosters.remove(id, DeviceKey(peer.key), keep_invited)
+            self._host.tell_roster(id)  # also if the next folder cannot be written
         if learnt is not None:
             self._file.save(self._file.learnt.without_device(learnt.key))
         elif not ids:

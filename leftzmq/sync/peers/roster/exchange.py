@@ -191,7 +191,7 @@ class RosterExchange:
         if folder is None or folder not in self._shared_with(device):
             return []
         # Who hears the roster for the first time is told all of it at once.
-        is_new_here = self._rosters.me.device not in folder.roster.live()
+        is_new_here = not folder.roster.is_live(self._rosters.me.device)
         if not folder.roster.pins:
             out = self._begin(folder, device, now)
             # Who is removed at this moment is told that, and nothing else any more.
@@ -248,7 +248,7 @@ class RosterExchange:
         if folder is None or folder not in self._shared_with(device):
             return []
         roster, epochs = folder.roster, folder.epochs
-        is_told = device in roster.live() and roster.knows_epoch(fact.epoch)
+        is_told = roster.is_live(device) and roster.knows_epoch(fact.epoch)
         if not is_told or epochs.keys(fact.epoch) is not None:
             return []
         try:
@@ -400,11 +400,11 @@ class RosterExchange:
             self._readers[folder.id] = readers
             out.append(ModesChanged(folder.id, readers))
         out += self._switched(folder, None, now)
-        if self._comes_back(folder, (*heard, *said)):
+        if self._is_in_again(folder, (*heard, *said)):
             out += self._peers.greet_again(folder.id)
         return [*out, RelistMembers()]
 
-    def _comes_back(self, folder: FolderRoster, new: Iterable[Signed]) -> bool:
+    def _is_in_again(self, folder: FolderRoster, new: Iterable[Signed]) -> bool:
         """Whether somebody was let in again who is connected, and whose proof of the secret counted
         for nothing when it came. Only then: a greeting makes what a device said of its first
         reading count no more, and a join would be called complete too soon."""
@@ -528,7 +528,7 @@ class RosterExchange:
         """Send a member the secret of an epoch; that of the first one every member has."""
         link = self._link(device, over)
         is_held = folder.epochs.secret(epoch) is not None
-        if link is None or not is_held or device not in folder.roster.live():
+        if link is None or not is_held or not folder.roster.is_live(device):
             return []
         return [SendEpochKey(link, folder.id, epoch)]
 

@@ -234,6 +234,10 @@ class Roster:
         """Return the members of the folder; MAX_LIVE at most."""
         return frozenset(self.judgement.live)
 
+    def is_live(self, device: DeviceKey) -> bool:
+        """Return whether a device is a member of the folder."""
+        return device in self.judgement.live
+
     def mode(self, device: DeviceKey) -> Mode | None:
         """Return what a member may do; None: it is none."""
         ids = self.judgement.live.get(device)

@@ -142,7 +142,7 @@ class Rosters:
         roster, epochs = folder.roster, folder.epochs
         clean = frozenset[bytes]()
         # Who joined and has not heard the roster yet does not know which epochs may be used.
-        if not roster.pins or self.me.device in roster.live():
+        if not roster.pins or roster.is_live(self.me.device):
             clean = frozenset(tag for tag in epochs.held if roster.clean(tag))
         folder.switched |= epochs.use(clean, roster.in_use(clean))
 
@@ -171,12 +171,12 @@ class Rosters:
     def is_in_another(self, device: DeviceKey, id: str) -> bool:
         """Whether a device is in another folder of ours than this one."""
         others = (folder for folder in self.folders.values() if folder.id != id)
-        return any(device in folder.roster.live() for folder in others)
+        return any(folder.roster.is_live(device) for folder in others)
 
     def excludes(self, id: str, device: DeviceKey) -> bool:
         """Whether a device gets nothing of this folder, whatever secret it holds."""
         folder = self.folders.get(id)
-        if folder is None or not folder.roster.pins or device in folder.roster.live():
+        if folder is None or not folder.roster.pins or folder.roster.is_live(device):
             return False
         return not folder.roster.says_nothing_of(device)
 
@@ -201,7 +201,7 @@ class Rosters:
     def is_shut_out(self, device: DeviceKey) -> bool:
         """Whether a device was removed from a folder of ours, and is in none."""
         return any(self.excludes(id, device) for id in self.folders) and not any(
-            device in folder.roster.live() for folder in self.folders.values()
+            folder.roster.is_live(device) for folder in self.folders.values()
         )
 
     def shut_out(self) -> frozenset[DeviceKey]:
@@ -216,7 +216,7 @@ class Rosters:
     def put_out(self, id: str) -> Stop | None:
         """Return why this device may not use a folder; None: it was not removed from it."""
         roster, us = self.folders[id].roster, self.me.device
-        if us in roster.live() or not roster.knows(us):
+        if roster.is_live(us) or not roster.knows(us):
             return None
         by = self.remover(id, us)
         return Stop(StopCause.PUT_OUT, f"{by} removed this device from the folder: {_PUT_OUT}")
@@ -303,33 +303,36 @@ class Rosters:
         folder = self.folders[id]
         self._say(folder, [making.admit(folder.roster, self.me, who, self._nonce(), self._at())])
 
-    def remove(self, device: DeviceKey, keep_invited: bool) -> list[str]:
-        """Remove a device from all folders in which this one may write, and begin a new epoch in
-        each, which it does not get. Return their ids.
+    def removable(self, device: DeviceKey) -> list[str]:
+        """Return the folders from which this device may remove another one, which is in them."""
+        return [
+            folder.id
+            for folder in self.folders.values()
+            if folder.roster.is_live(device) and making.may_write(folder.roster, self.me)
+        ]
+
+    def remove(self, id: str, device: DeviceKey, keep_invited: bool) -> None:
+        """Remove a device from a folder, and begin a new epoch, which it does not get.
 
         keep_invited: whether those stay that the device let in. Those through whom this device
         itself is in stay in any case. Raises LeftError.
         """
-        ids: list[str] = []
-        for folder in self.folders.values():
-            roster = folder.roster
-            if device in roster.live() and making.may_write(roster, self.me):
-                keep = [
-                    id
-                    for id, below in roster.let_in_by(device).items()
-                    if keep_invited or self.me.device in below
-                ]
-                with self._undone_if_not_kept(folder):
-                    removal = making.remove(roster, self.me, device, keep, self._at())
-                    self._say(folder, [removal, *self._new_epoch(folder)])
-                ids.append(folder.id)
-        return ids
+        folder = self.folders[id]
+        roster = folder.roster
+        keep = [
+            one
+            for one, below in roster.let_in_by(device).items()
+            if keep_invited or self.me.device in below
+        ]
+        with self._undone_if_not_kept(folder):
+            removal = making.remove(roster, self.me, device, keep, self._at())
+            self._say(folder, [removal, *self._new_epoch(folder)])
 
     def leave(self, id: str) -> None:
         """Leave a folder, if its roster says that we are in it. All whom we let in stay. Raises
         LeftError."""
         folder = self.folders[id]
-        if self.me.device in folder.roster.live():
+        if folder.roster.is_live(self.me.device):
             self._say(folder, [making.leave(folder.roster, self.me, self._at())])
 
     def tell_self(self, id: str, endpoints: tuple[str, ...]) -> bool:

@@ -146,7 +146,7 @@ def test_the_door_tells_the_epoch_in_use(world: World) -> None:
     first = world.knocks(B, world.invites())
     folder = world.rosters.folders["share"]
     assert (first.epoch_tag, first.epoch_secret) == (folder.tag, first.secret)
-    world.rosters.remove(DeviceKey(B), False)
+    world.rosters.remove("share", DeviceKey(B), False)
     second = world.knocks(C, world.invites())
     assert folder.epochs.in_use is not None
     assert second.epoch_tag == folder.epochs.in_use.tag != folder.tag

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from leftzmq.config import PeerConfig
 from leftzmq.content.signing import sign
+from leftzmq.errors import RosterError
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.making import Newcomer, Signatory, admit, remove
 from leftzmq.transport.device_key import public_text
@@ -40,6 +44,28 @@ def test_a_member_is_removed_from_all_folders_and_listed_no_more(world: World) -
     assert world.ask("peer_remove", name="beta") == gone
     assert world.rosters.folders["share"].roster.live() == {US}
     assert world.config.peers == ()
+
+
+def test_a_removal_that_is_kept_of_one_folder_alone_is_told_of_that_one(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "folder" in world.ask("share", path=str(tmp_path / "second"), id="second")
+    for folder in ("share", "second"):
+        world.knocks(B, world.invites(folder=folder))
+    keep, kept = world.keeper.keep, list[bytes]()
+
+    def keep_one(folder: bytes, *rest: Any) -> tuple[int, ...]:
+        kept.append(folder)
+        if len(set(kept)) > 1:
+            raise RosterError("the disk is full")
+        return keep(folder, *rest)
+
+    monkeypatch.setattr(world.keeper, "keep", keep_one)
+    world.said.clear()
+    assert "full" in world.ask("peer_remove", name="beta")["declined"]["what"]
+    out = [id for id in ("share", "second") if world.rosters.excludes(id, DeviceKey(B))]
+    assert len(out) == 1
+    assert world.said == [f"told the roster of {out[0]}"]
 
 
 def test_a_peer_that_was_written_is_removed_from_the_folder_and_may_still_connect(

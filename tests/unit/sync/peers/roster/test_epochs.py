@@ -164,7 +164,7 @@ def test_a_removal_in_the_midst_of_a_transfer_interrupts_no_other_one(three: Mem
     three["A"].write("large", LARGE)
     three["A"].scan()
     three.until(lambda: sum(isinstance(it, Chunks) for it in three["A"].sent) >= 4)
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     began = three.now
     three.until(lambda: three["B"].tree() == three["A"].tree())
@@ -226,7 +226,7 @@ def test_a_page_that_was_read_before_a_removal_is_sealed_again(three: Members) -
     three.settle(0.1)
     job = held.take(ReadPage)
     read = three["A"].runner.run(job)
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three["A"].take(read)
     three.settle(0.1)
@@ -252,7 +252,7 @@ def test_who_hears_of_a_removal_from_the_removed_device_makes_no_epoch_of_its_ow
     """What the remover says is late; the removed device passes the removal on."""
     three.delays = lambda to, message: to == "B" and not isinstance(message, Chunks | Get)
     before = len(three.delayed)
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle(0.1)
     assert len(three.delayed) > before
@@ -398,7 +398,7 @@ def test_a_get_under_an_old_tag_is_asked_again_in_the_new_epoch(three: Members) 
     three["A"].scan()
     three.until(lambda: any(sent.to == "B" for sent in three.sent if is_chunks(sent)))
     three.delays = lambda to, message: to == "B" and not isinstance(message, Chunks | Get)
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.until(lambda: any(is_stale(three, sent) for sent in three.sent))
     assert three.used("B") == three["A"].keys.tag
@@ -428,7 +428,7 @@ def test_a_get_that_comes_before_the_secret_of_its_tag_is_answered_when_that_com
     three["A"].scan()
     three.until(lambda: any(sent.to == "A" for sent in three.sent if isinstance(sent.message, Get)))
     three.delays = lambda to, message: to == "A" and not isinstance(message, Chunks | Get)
-    three["B"].rosters.remove(three["C"].key, False)
+    three["B"].rosters.remove(FOLDER, three["C"].key, False)
     three["B"].take(RosterGrew(FOLDER))
     used = three.used("B")
     three.until(lambda: any(getattr(sent.message, "tag", b"") == used for sent in gets(three)))
@@ -454,7 +454,7 @@ def test_a_secret_goes_on_from_member_to_member(tmp_path: Path) -> None:
         came = Link(mesh[other].key, Way.CAME, b"\0" + mesh[other].key[:4])
         mesh[name].take(LinkClosed(came, "gone"))
     mesh.settle(0.1)
-    mesh["A"].rosters.remove(mesh["D"].key, False)
+    mesh["A"].rosters.remove(FOLDER, mesh["D"].key, False)
     mesh["A"].take(RosterGrew(FOLDER))
     mesh.settle(1.0)
     assert not any(
@@ -467,7 +467,7 @@ def test_a_secret_goes_on_from_member_to_member(tmp_path: Path) -> None:
 
 def test_news_that_came_before_its_secret_is_made_good_soon(three: Members) -> None:
     three.delays = lambda to, message: to == "B" and not isinstance(message, Chunks | Get | News)
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three["A"].write("soon", b"soon", mtime=1e9)
     three["A"].scan()
@@ -480,7 +480,7 @@ def test_news_that_came_before_its_secret_is_made_good_soon(three: Members) -> N
 
 def test_a_page_that_came_before_its_secret_is_asked_for_again_at_once(three: Members) -> None:
     three.delays = lambda to, message: to == "B" and isinstance(message, RosterPart | EpochKey)
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle(0.1)
     asks = three["B"].folder.index_client
@@ -503,7 +503,7 @@ def test_two_that_made_one_each_use_the_higher_one_at_once(three: Members, order
             secret if count == 32 else random(count)
         )
     loses_keys(three, "B")
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle(2.0)
     three.loses = lambda to, message: False
@@ -520,7 +520,7 @@ def loses_keys(mesh: Members, *names: str) -> None:
 
 def test_who_lacks_the_secret_at_a_greeting_asks_for_it(three: Members) -> None:
     loses_keys(three, "B")
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle(0.5)
     assert three.used("B") is None
@@ -556,7 +556,7 @@ def test_who_may_only_read_waits_says_so_and_seals_nothing(tmp_path: Path) -> No
     mesh.start("BC")
     assert mesh.roster("B").mode(mesh["B"].key) == "read"
     loses_keys(mesh, "B")
-    mesh["A"].rosters.remove(mesh["C"].key, False)
+    mesh["A"].rosters.remove(FOLDER, mesh["C"].key, False)
     mesh["A"].take(RosterGrew(FOLDER))
     mesh.settle(9.0)
     assert mesh.used("B") is None and "waits for the new secret" not in mesh.said("B")
@@ -636,7 +636,7 @@ def test_a_kill_before_any_write_leaves_it_as_before_or_as_after(
     device.roster_keeper.before = before
     done = False
     with suppress(Killed):
-        device.rosters.remove(three["C"].key, False)
+        device.rosters.remove(FOLDER, three["C"].key, False)
         done = True
     assert done is (write == 2)
     device.roster_keeper.before = lambda: None
@@ -666,7 +666,7 @@ def test_a_removal_whose_secret_or_word_cannot_be_kept_did_not_happen(
 
     device.roster_keeper.before = before
     with pytest.raises(LeftError, match="disk is full"):
-        device.rosters.remove(three["C"].key, False)
+        device.rosters.remove(FOLDER, three["C"].key, False)
     device.roster_keeper.before = lambda: None
     device.take(RosterGrew(FOLDER))
     three.settle()

@@ -249,7 +249,7 @@ def test_what_cannot_be_kept_was_never_said(three: Members) -> None:
     before = three.roster("A").digest()
     three["A"].roster_keeper.fails = True
     with pytest.raises(LeftError, match="disk is full"):
-        three["A"].rosters.remove(three["C"].key, False)
+        three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle()
     assert three.roster("A").digest() == three.roster("B").digest() == before
@@ -260,7 +260,7 @@ def test_what_cannot_be_kept_was_never_said(three: Members) -> None:
 
 def test_who_cannot_keep_what_it_hears_says_so_and_hears_it_later(three: Members) -> None:
     three["B"].roster_keeper.fails = True
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle()
     assert three.live("B") == "ABC"
@@ -321,7 +321,7 @@ def test_chunks_that_were_read_for_a_removed_device_are_not_sent(three: Members)
     three["A"].write("large", bytes(range(256)) * 40_000)
     three["A"].scan()
     three.until(lambda: any(isinstance(it, Chunks) for it in three["A"].sent))
-    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].rosters.remove(FOLDER, three["C"].key, False)
     three["A"].take(RosterGrew(FOLDER))
     three.settle()
     assert three["B"].tree() == three["A"].tree()

@@ -68,7 +68,9 @@ class Story:
         was_in = name in self.mesh.live(name)
         with suppress(LeftError):
             other = self.mesh[self._other(name)].key
-            device.rosters.remove(other, self.chance.random() < 0.5)
+            keep_invited = self.chance.random() < 0.5
+            for id in device.rosters.removable(other):
+                device.rosters.remove(id, other, keep_invited)
         assert name in self.mesh.live(name) or not was_in, "it removed itself"
         device.roster_keeper.fails = False
         device.take(RosterGrew(FOLDER))
