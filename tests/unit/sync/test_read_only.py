@@ -32,6 +32,8 @@ from tests.helpers.members import Members
 from tests.helpers.mesh import Device, Held
 from tests.sim.node import FOLDER
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 25
 FILES = 130  # the guard counts from 100 on
 ALL = 1 << 40  # a counter that no writer has reached

@@ -28,6 +28,8 @@ from leftzmq.tree.version import Vector
 from tests.helpers.trees import content, deleted, file, folder, life, made
 from tests.helpers.version_worlds import PATHS, Device, World, key_of_device
 
+pytestmark = pytest.mark.slow
+
 CASES = 600
 LATER = 1 << 50  # about two weeks in a stamp
 READER = "R"

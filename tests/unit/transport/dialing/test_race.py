@@ -18,6 +18,8 @@ from leftzmq.transport.dialing.race import MOST_AT_ONCE
 from leftzmq.transport.socket_options import CONNECT_MS
 from tests.helpers.buses import Side, sides, until
 
+pytestmark = pytest.mark.slow
+
 Silent = Callable[[], Endpoint]
 
 
