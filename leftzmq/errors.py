@@ -303,6 +303,48 @@ class Refusal(Enum):
     PATH_RESERVED = "the name is reserved: .left in the share's root, and names ending in .lefting"
 
 
+class RuleFault(Enum):
+    """Why a line of ignore rules has no effect, or a whole file of them cannot be read. The value
+    is the sentence: what is wrong, and what to do."""
+
+    # one line
+    NAMES_NOTHING = "the rule names nothing (write a name before or behind the sign)"
+    EMPTY_NAME = "two slashes follow each other, so the rule matches nothing (write one)"
+    DOT_NAME = (
+        "no name is '.' or '..', so the rule matches nothing (a path begins at the folder of its "
+        "rule file: '/build', not './build')"
+    )
+    ENDS_IN_BACKSLASH = (
+        "a backslash at the end escapes nothing, so the rule matches nothing (write two for one)"
+    )
+    OPEN_BRACKET = (
+        "the bracket is never closed, so the rule matches nothing (write '\\[' for a '[')"
+    )
+    EMPTY_BRACKET = "no character is in the bracket, so the rule matches nothing"
+    UNKNOWN_CLASS = (
+        "the bracket names a class that does not exist (there are [:alpha:], [:digit:]...)"
+    )
+    UNKNOWN_DIRECTIVE = "the line '#left:' names nothing that exists (there is '#left: gitignore')"
+    DIRECTIVE_ELSEWHERE = "the line '#left:' has no effect here (write it into a .leftignore)"
+    NAMES_RULE_FILE = (
+        "a file of ignore rules is never ignored, as other devices need it (remove the line)"
+    )
+    NAMES_CONFLICT_COPY = (
+        "a conflict copy is judged by the name of the file that it is a copy of, so the rule does "
+        "not hold for it (name that file)"
+    )
+    NOT_ONE_LINE = "the rule is not one line of text (write one rule for each line)"
+    # the whole file
+    TOO_LARGE = "the file has over 256 KiB (make it shorter)"
+    TOO_MANY_RULES = "the file has over 10,000 rules (make it shorter)"
+    TOO_MANY_WILDCARDS = (
+        "the rules with wildcards in the file have over 32 KiB, '*.ext' aside (make it shorter)"
+    )
+    TOO_MANY_FILES = "over 64 rule files hold in this folder (remove the conflict copies of them)"
+    NOT_UTF8 = "the file is not UTF-8 (save it as UTF-8)"
+    NOT_TEXT = "the file has a NUL byte, so it is no text in UTF-8 (save it as UTF-8)"
+
+
 class NotAdmittedReason(Enum):
     """Why a door does not let somebody in. The name travels; the value is the sentence."""
 

@@ -1,0 +1,409 @@
+"""Whether a path of a share is ignored, and by which rule.
+
+Three groups of rules hold: the rule files in the share, the local rules of this device, and litter.
+A path is ignored if ANY group says so; `!` undoes only within its own group. A path is judged
+folder by folder from the share's root: the first folder that is ignored ends it, and nothing below
+can be included again.
+
+Within the rule files those of a folder go before those of the folders above it, and in one folder
+`.leftignore` goes before `.gitignore`. A `.gitignore` rules where a `.leftignore` in its folder or
+above says `#left: gitignore`. Rule files themselves are ignored only with their folder.
+
+A conflict copy of a file is judged by the name of what it is a copy of. A conflict copy of a rule
+file rules, too: what either of them says is ignored is ignored. A rule file that was deleted while
+a copy of it is there says nothing; the copy then ignores, but cannot undo.
+
+Knows paths and rules as values. Must not know how rule files are read, nor what follows from an
+answer. Rules are replaced, never changed: a value may be asked by several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
+from types import MappingProxyType
+from typing import Final
+
+from leftzmq.errors import RuleFault
+from leftzmq.tree.conflict import CONFLICT_MARK, read_name
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.ignoring.automaton import Memory
+from leftzmq.tree.ignoring.litter import LITTER
+from leftzmq.tree.ignoring.matcher import Matcher, Position
+from leftzmq.tree.ignoring.rule_file import (
+    GITIGNORE,
+    LEFTIGNORE,
+    Mistake,
+    Rule,
+    RuleFile,
+    parse_local,
+)
+from leftzmq.tree.path import is_within, join, name_of, parent_of
+
+NOTHING: Final = RuleFile()
+LITTER_RULES: Final = parse_local([litter.rule for litter in LITTER])
+"""The built-in list, as the rules of the third group. A device without it has NOTHING there."""
+
+MAX_FILES_IN_FORCE: Final = 64
+"""Rule files that hold in one folder: each costs every name in it, and a member may write any
+number of them (conflict copies, too). Of a folder with more its own are not read, and it is
+closed."""
+FOLDERS_BYTES: Final = 32 * 1024 * 1024
+"""What may be remembered of folders."""
+
+
+class Group(Enum):
+    """Where a rule comes from. The value is the word in answers."""
+
+    RULE_FILE = "rule file"
+    LOCAL = "local"
+    LITTER = "litter"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Why a path is ignored.
+
+    file: the path of the rule file; "" for the other two groups
+    rule: its line is that in the file, or its place in the list
+    path: what the rule matched: the path itself, or the first folder above it that is ignored
+    """
+
+    group: Group
+    file: str
+    rule: Rule
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A rule file that holds at a path, but cannot be read now, so that nobody knows all rules
+    there."""
+
+    file: str
+    mistake: Mistake
+
+
+class UseOfGitignore(IntEnum):
+    """Whether `.gitignore` files rule in a folder. SOME: not all of a rule file and its conflict
+    copies say so, so they can ignore, but not undo."""
+
+    NO = 0
+    SOME = 1
+    ALL = 2
+
+
+def original_name(name: str) -> str:
+    """The name by which something that is no folder is judged: of a conflict copy that of the file
+    that it is a copy of; of a copy of a copy that of the first one."""
+    while CONFLICT_MARK in name and (found := read_name(name)) is not None:
+        name = found.path
+    return name
+
+
+def is_rule_file(path: str) -> bool:
+    """Whether `path` has the name of a rule file, or of a conflict copy of one. A `.gitignore`
+    rules only below a `#left: gitignore`."""
+    return original_name(name_of(path)) in (LEFTIGNORE, GITIGNORE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The rules of one file, or of a list, as one folder sees them. file: its path, or ""."""
+
+    group: Group
+    file: str
+    matcher: Matcher
+    position: Position
+
+    def last(self, name: bytes, is_folder: bool) -> Rule | None:
+        return self.matcher.last(self.position, name, is_folder)
+
+    def below(self, name: bytes) -> _Reading:
+        position = self.matcher.below(self.position, name)
+        return _Reading(self.group, self.file, self.matcher, position)
+
+
+_Layer = tuple[_Reading | None, ...]
+"""A rule file and its conflict copies. None: one of them says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """The rules as one folder sees them.
+
+    path: of the folder; "" is the share's root
+    ignored: why the folder is ignored, and so all in it; None: it is not
+    closed: the nearest rule file that cannot be read now; None: all can be read
+    """
+
+    path: str
+    ignored: Ignored | None = None
+    closed: Closed | None = None
+    uses_gitignore: UseOfGitignore = UseOfGitignore.NO
+    _layers: tuple[_Layer, ...] = field(default=(), repr=False)
+    _lists: tuple[_Reading, ...] = field(default=(), repr=False)
+
+    def verdict(self, name: str, kind: Kind | None) -> Ignored | None:
+        """Why what has this name in the folder is ignored, or None.
+
+        kind: None is what cannot be synced at all, such as a socket
+        """
+        if self.ignored is not None:
+            return self.ignored
+        is_folder = kind is Kind.DIRECTORY
+        judged = name if is_folder or CONFLICT_MARK not in name else original_name(name)
+        if judged == LEFTIGNORE or (judged == GITIGNORE and self.uses_gitignore):
+            return None
+        raw = judged.encode(errors="surrogateescape")
+        for layer in self._layers:
+            undone, is_silent = False, False
+            for reading in layer:
+                rule = None if reading is None else reading.last(raw, is_folder)
+                if reading is None or rule is None:
+                    is_silent = True
+                elif not rule.pattern.undoes:
+                    return Ignored(reading.group, reading.file, rule, join(self.path, name))
+                else:
+                    undone = True
+            if undone and not is_silent:
+                break
+        for reading in self._lists:
+            rule = reading.last(raw, is_folder)
+            if rule is not None and not rule.pattern.undoes:
+                return Ignored(reading.group, "", rule, join(self.path, name))
+        return None
+
+    def files_in_force(self) -> int:
+        return sum(reading is not None for layer in self._layers for reading in layer)
+
+    def below(self, name: str) -> FolderRules:
+        """The folder `name` in this one, but for the rule files in it."""
+        path = join(self.path, name)
+        ignored = self.verdict(name, Kind.DIRECTORY)
+        if ignored is not None:
+            return FolderRules(path, ignored, self.closed)
+        raw = name.encode(errors="surrogateescape")
+        layers = tuple(
+            tuple(None if reading is None else reading.below(raw) for reading in layer)
+            for layer in self._layers
+        )
+        lists = tuple(reading.below(raw) for reading in self._lists)
+        return FolderRules(path, None, self.closed, self.uses_gitignore, layers, lists)
+
+    def with_layers(
+        self, layers: Sequence[_Layer], uses_gitignore: UseOfGitignore, closed: Closed | None
+    ) -> FolderRules:
+        """With the rule files in the folder itself; the first layer goes before all others."""
+        if self.files_in_force() + sum(map(len, layers)) > MAX_FILES_IN_FORCE:
+            closed = Closed(join(self.path, LEFTIGNORE), Mistake(0, RuleFault.TOO_MANY_FILES))
+            layers = ()
+        return replace(
+            self,
+            closed=closed or self.closed,
+            uses_gitignore=uses_gitignore,
+            _layers=(*layers, *self._layers),
+        )
+
+    def size_bytes(self) -> int:
+        """About what it takes to remember it."""
+        states = [r.position.state for layer in self._layers for r in layer if r is not None]
+        states += [reading.position.state for reading in self._lists]
+        bits = sum(s.positions.bit_length() for s in states if s is not None)
+        return 512 + 256 * len(states) + bits // 8
+
+
+_Files = Mapping[str, Mapping[str, RuleFile]]
+"""By folder and by name."""
+
+
+class IgnoreRules:
+    """All rules of one share, as a value: changes make another one.
+
+    local: the rules that only this device has
+    litter: LITTER_RULES, or NOTHING
+    """
+
+    def __init__(self, local: RuleFile = NOTHING, litter: RuleFile = LITTER_RULES) -> None:
+        self._files: _Files = MappingProxyType({})
+        self._local, self._litter = local, litter
+        # What follows are memories of what follows from the above.
+        self._memory = Memory()
+        self._matchers: dict[tuple[Group, str], Matcher] = {}
+        self._folders: dict[str, FolderRules] = {}
+        self._folders_bytes = 0
+
+    # ---- questions ----------------------------------------------------------------------------
+
+    def verdict(self, path: str, kind: Kind | None) -> Ignored | None:
+        """Why `path` is ignored, or None. The share's root never is.
+
+        Bytes that are no UTF-8 stand in `path` as surrogates (os.fsdecode).
+        """
+        if not path:
+            return None
+        parent, _, name = path.rpartition("/")
+        rules = self._folders.get(parent)
+        return (rules or self.folder(parent)).verdict(name, kind)
+
+    def folder(self, path: str) -> FolderRules:
+        """The rules as the folder `path` sees them: for many questions about its names."""
+        above: list[str] = []
+        at = path
+        while (rules := self._folders.get(at)) is None and at:
+            above.append(name_of(at))
+            at = parent_of(at)
+        if rules is None:
+            rules = self._remember(self._with_own(FolderRules("", _lists=self._lists())))
+        for name in reversed(above):
+            rules = self._remember(self._with_own(rules.below(name)))
+        return rules
+
+    def file(self, path: str) -> RuleFile | None:
+        """The rule file at `path`, as far as it is known."""
+        return self._files.get(parent_of(path), {}).get(name_of(path))
+
+    def reach(self, path: str, file: RuleFile | None) -> str | None:
+        """The folder in and below which other paths may be ignored once the rule file at `path` is
+        `file` (None: it is gone). None: no answer changes."""
+        folder, before = self.folder(parent_of(path)), self.file(path)
+        if folder.ignored is not None or _meaning(before) == _meaning(file):
+            return None
+        if original_name(name_of(path)) == GITIGNORE and not folder.uses_gitignore:
+            return None
+        return folder.path
+
+    def mistakes(self) -> Iterator[tuple[str, Mistake]]:
+        """Each mistake with the path of its rule file; "" are the local rules."""
+        found = [("", self._local, self.folder(""))]
+        for parent in sorted(self._files):
+            folder = self.folder(parent)
+            for name in sorted(self._files[parent]) if folder.ignored is None else ():
+                if original_name(name) == LEFTIGNORE or folder.uses_gitignore:
+                    found.append((join(parent, name), self._files[parent][name], folder))
+        for path, file, folder in found:
+            mistakes = [*file.mistakes, *_names_rule_files(file, folder)]
+            if file.unusable is not None:
+                mistakes.append(file.unusable)
+            for mistake in sorted(mistakes, key=lambda mistake: mistake.line):
+                yield path, mistake
+
+    # ---- changes ------------------------------------------------------------------------------
+
+    def with_file(self, path: str, file: RuleFile | None) -> IgnoreRules:
+        """With `file` as the rule file at `path`; None: there is none.
+
+        Of a file that is unusable the rules of the last reading go on to hold. Raises ValueError:
+        `path` has not the name of a rule file.
+        """
+        if not is_rule_file(path):
+            raise ValueError(path)
+        folder, name = parent_of(path), name_of(path)
+        own = dict(self._files.get(folder, {}))
+        if file is None:
+            own.pop(name, None)
+        elif file.unusable is not None and name in own:
+            own[name] = replace(own[name], mistakes=(), unusable=file.unusable)
+        else:
+            own[name] = file
+        files = {**self._files, folder: own}
+        if not own:
+            del files[folder]
+        changed = IgnoreRules(self._local, self._litter)
+        changed._files, changed._memory = MappingProxyType(files), self._memory
+        changed._matchers = {
+            key: matcher for key, matcher in self._matchers.items() if key[1] != path
+        }
+        for at, rules in list(self._folders.items()):
+            if not is_within(at, folder):
+                changed._remember(rules)
+        return changed
+
+    def with_lists(self, local: RuleFile, litter: RuleFile) -> IgnoreRules:
+        """With other rules in the second and third group. Unusable local rules keep the last
+        ones."""
+        if local.unusable is not None:
+            local = replace(self._local, mistakes=(), unusable=local.unusable)
+        changed = IgnoreRules(local, litter)
+        changed._files, changed._memory = self._files, self._memory
+        changed._matchers = {
+            key: matcher for key, matcher in self._matchers.items() if key[0] is Group.RULE_FILE
+        }
+        return changed
+
+    # ---- one folder ---------------------------------------------------------------------------
+
+    def _with_own(self, rules: FolderRules) -> FolderRules:
+        """With the rule files in its folder, if it is not ignored."""
+        own = self._files.get(rules.path)
+        if own is None or rules.ignored is not None:
+            return rules
+        left, git = (
+            {name: own[name] for name in sorted(own) if original_name(name) == original}
+            for original in (LEFTIGNORE, GITIGNORE)
+        )
+        says = [file.uses_gitignore for file in left.values()]
+        if LEFTIGNORE not in left:
+            says.append(False)
+        use = UseOfGitignore.ALL if all(says) else UseOfGitignore(any(says))
+        use = max(use, rules.uses_gitignore)
+        readings = [self._layer(rules.path, left, LEFTIGNORE in left)]
+        read = dict(left)
+        if use:
+            is_sure = GITIGNORE in git and use is UseOfGitignore.ALL
+            readings.append(self._layer(rules.path, git, is_sure))
+            read |= git
+        closed = next(
+            (
+                Closed(join(rules.path, name), file.unusable)
+                for name, file in read.items()
+                if file.unusable is not None
+            ),
+            None,
+        )
+        return rules.with_layers([layer for layer in readings if any(layer)], use, closed)
+
+    def _layer(self, folder: str, files: Mapping[str, RuleFile], is_sure: bool) -> _Layer:
+        """A rule file and its copies. is_sure: the file itself is there, and rules."""
+        readings = [
+            self._reading(Group.RULE_FILE, join(folder, name), file) for name, file in files.items()
+        ]
+        return tuple(readings) if is_sure else (*readings, None)
+
+    def _lists(self) -> tuple[_Reading, ...]:
+        groups = ((Group.LOCAL, self._local), (Group.LITTER, self._litter))
+        readings = (self._reading(group, "", file) for group, file in groups)
+        return tuple(reading for reading in readings if reading is not None)
+
+    def _reading(self, group: Group, path: str, file: RuleFile) -> _Reading | None:
+        if not file.rules:
+            return None
+        matcher = self._matchers.get((group, path))
+        if matcher is None:
+            matcher = self._matchers[group, path] = Matcher(file.rules, self._memory)
+        return _Reading(group, path, matcher, matcher.top)
+
+    def _remember(self, rules: FolderRules) -> FolderRules:
+        self._folders_bytes += rules.size_bytes()
+        if self._folders_bytes > FOLDERS_BYTES:
+            self._folders_bytes = 0
+            self._folders.clear()
+        self._folders[rules.path] = rules
+        return rules
+
+
+def _meaning(file: RuleFile | None) -> tuple[object, ...]:
+    """What of a rule file decides about paths."""
+    file = file or NOTHING
+    return [rule.pattern for rule in file.rules], file.uses_gitignore, file.unusable
+
+
+def _names_rule_files(file: RuleFile, folder: FolderRules) -> Iterator[Mistake]:
+    """The lines that would ignore rule files, if these could be ignored."""
+    names = {LEFTIGNORE.encode()}
+    if folder.uses_gitignore:
+        names.add(GITIGNORE.encode())
+    for rule in file.rules:
+        if not rule.pattern.undoes and rule.pattern.last_name in names:
+            yield Mistake(rule.line, RuleFault.NAMES_RULE_FILE, rule.text)
