@@ -27,7 +27,8 @@ class Position:
 
     path: of the folder, from the file's folder on; "" is the file's folder
     names: what literal paths say of names in it
-    state: of the automaton, behind the folder's path and a slash; None: there is no automaton
+    state: of the automaton, behind the folder's path and a slash; None: it has nothing that could
+        match here
     """
 
     path: bytes
@@ -73,6 +74,8 @@ class Matcher:
             for byte in name:
                 state = state[byte]
             state = state[_SLASH]
+            if not state.positions:
+                state = None  # nothing below can match
         return Position(path, self._paths.get(path, _NO_NAMES), state)
 
     def last(self, position: Position, name: bytes, is_folder: bool) -> Rule | None:
@@ -80,10 +83,8 @@ class Matcher:
         found = NONE
         if (last := self._names.get(name)) is not None:
             found = last[is_folder]
-        if self._suffixes and (dot := name.rfind(b".")) >= 0:
-            last = self._suffixes.get(name[dot:])
-            if last is not None and last[is_folder] > found:
-                found = last[is_folder]
+        if self._suffixes and (last := self._suffixes.get(name[name.rfind(b".") :])) is not None:
+            found = max(found, last[is_folder])
         if position.names and (last := position.names.get(name)) is not None:
             found = max(found, last[is_folder])
         state = position.state

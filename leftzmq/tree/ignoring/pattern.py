@@ -121,14 +121,13 @@ def parse_pattern(line: bytes) -> Pattern:
     if not text:
         raise RuleFaulty(RuleFault.NAMES_NOTHING)
     pattern = Pattern(text, undoes, folders_only, anywhere)
-    if b"[" not in text:  # in brackets a slash ends no name
-        names = text.split(b"/")
-        if b"" in names:
-            raise RuleFaulty(RuleFault.EMPTY_NAME)
-        if b"." in names or b".." in names:
-            raise RuleFaulty(RuleFault.DOT_NAME)
-    if not _SPECIAL.isdisjoint(text):
-        _ = pattern.parts
+    # In a bracket a slash ends no name. Elsewhere an escape changes no slash.
+    named = pattern.literal or (text if b"[" not in text else b"")
+    names = named.split(b"/") if named else []
+    if b"" in names:
+        raise RuleFaulty(RuleFault.EMPTY_NAME)
+    if b"." in names or b".." in names:
+        raise RuleFaulty(RuleFault.DOT_NAME)
     return pattern
 
 

@@ -117,9 +117,6 @@ class _Reading:
     matcher: Matcher
     position: Position
 
-    def last(self, name: bytes, is_folder: bool) -> Rule | None:
-        return self.matcher.last(self.position, name, is_folder)
-
     def below(self, name: bytes) -> _Reading:
         position = self.matcher.below(self.position, name)
         return _Reading(self.group, self.file, self.matcher, position)
@@ -160,8 +157,11 @@ class FolderRules:
         for layer in self._layers:
             undone, is_silent = False, False
             for reading in layer:
-                rule = None if reading is None else reading.last(raw, is_folder)
-                if reading is None or rule is None:
+                if reading is None:
+                    is_silent = True
+                    continue
+                rule = reading.matcher.last(reading.position, raw, is_folder)
+                if rule is None:
                     is_silent = True
                 elif not rule.pattern.undoes:
                     return Ignored(reading.group, reading.file, rule, join(self.path, name))
@@ -170,7 +170,7 @@ class FolderRules:
             if undone and not is_silent:
                 break
         for reading in self._lists:
-            rule = reading.last(raw, is_folder)
+            rule = reading.matcher.last(reading.position, raw, is_folder)
             if rule is not None and not rule.pattern.undoes:
                 return Ignored(reading.group, "", rule, join(self.path, name))
         return None

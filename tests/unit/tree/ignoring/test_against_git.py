@@ -66,4 +66,4 @@ def test_a_few_shares(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_10_000_paths(tmp_path: Path) -> None:
-    compare(tmp_path, 2, 100)
+    compare(tmp_path, 101, 100)
