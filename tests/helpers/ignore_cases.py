@@ -231,12 +231,12 @@ def ask_git(base: Path, shares: list[Share]) -> list[dict[bytes, GitSays | None]
     assert len(fields) == 4 * len(asked)
     said: list[dict[bytes, GitSays | None]] = [{} for _ in shares]
     for source, line, pattern, path in zip(*(iter(fields),) * 4, strict=True):
-        index, _, rest = path.partition(b"/")
+        number, _, rest = path.partition(b"/")
         answer = None
         if pattern and not pattern.startswith(b"!"):
             folder = source.removesuffix(b".gitignore").rstrip(b"/").partition(b"/")[2]
             answer = GitSays(folder, int(line))
-        said[int(index)][rest] = answer
+        said[int(number)][rest] = answer
     return said
 
 

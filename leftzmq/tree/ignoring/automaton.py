@@ -107,6 +107,10 @@ class Automaton:
         self._memory.add(_STEP_BYTES)
         return found
 
+    def remembered(self) -> int:
+        """How many states and steps are remembered."""
+        return sum(1 + len(state) for state in self._states.values())
+
     def forget(self) -> None:
         """States that somebody holds stay usable."""
         states, self._states = self._states, {}

@@ -124,16 +124,17 @@ def parse_gitignore(data: bytes) -> RuleFile:
 
 def parse_local(rules: Sequence[str]) -> RuleFile:
     """The rules of one [[folder]] in peer.toml, one a string. The first has the number 1."""
-    if sum(len(rule) for rule in rules) > MAX_FILE_BYTES:
+    lines = [rule.encode(errors="surrogateescape") for rule in rules]
+    if sum(map(len, lines)) > MAX_FILE_BYTES:
         return RuleFile(unusable=Mistake(0, RuleFault.TOO_LARGE))
     read = _Read()
-    for number, rule in enumerate(rules, 1):
-        if "\n" in rule or "\0" in rule:
+    for number, (rule, line) in enumerate(zip(rules, lines, strict=True), 1):
+        if b"\n" in line or b"\0" in line:
             read.mistakes.append(Mistake(number, RuleFault.NOT_ONE_LINE, rule))
-        elif rule.startswith(_DIRECTIVE.decode()):
+        elif line.startswith(_DIRECTIVE):
             read.mistakes.append(Mistake(number, RuleFault.DIRECTIVE_ELSEWHERE, rule))
-        elif not rule.startswith("#"):
-            read.take(number, rule.encode(errors="surrogateescape"))
+        elif not line.startswith(b"#"):
+            read.take(number, line)
     return read.file()
 
 

@@ -268,9 +268,12 @@ class IgnoreRules:
         """The folder in and below which other paths may be ignored once the rule file at `path` is
         `file` (None: it is gone). None: no answer changes."""
         folder, before = self.folder(parent_of(path)), self.file(path)
-        if folder.ignored is not None or _meaning(before) == _meaning(file):
+        original = original_name(name_of(path))
+        if folder.ignored is not None or (original == GITIGNORE and not folder.uses_gitignore):
             return None
-        if original_name(name_of(path)) == GITIGNORE and not folder.uses_gitignore:
+        # A conflict copy that says nothing takes from the others what they undo.
+        counts_empty = original != name_of(path) and (before is None) != (file is None)
+        if _meaning(before) == _meaning(file) and not counts_empty:
             return None
         return folder.path
 
@@ -288,6 +291,10 @@ class IgnoreRules:
                 mistakes.append(file.unusable)
             for mistake in sorted(mistakes, key=lambda mistake: mistake.line):
                 yield path, mistake
+
+    def remembered_folders(self) -> int:
+        """How many folders are remembered."""
+        return len(self._folders)
 
     # ---- changes ------------------------------------------------------------------------------
 
