@@ -132,7 +132,8 @@ class FolderRules:
 
     path: of the folder; "" is the share's root
     ignored: why the folder is ignored, and so all in it; None: it is not
-    closed: the nearest rule file that cannot be read now; None: all can be read
+    closed: the nearest rule file that cannot be read now; None: all can be read, or the folder is
+        ignored
     """
 
     path: str
@@ -183,7 +184,7 @@ class FolderRules:
         path = join(self.path, name)
         ignored = self.verdict(name, Kind.DIRECTORY)
         if ignored is not None:
-            return FolderRules(path, ignored, self.closed)
+            return FolderRules(path, ignored)
         raw = name.encode(errors="surrogateescape")
         layers = tuple(
             tuple(None if reading is None else reading.below(raw) for reading in layer)

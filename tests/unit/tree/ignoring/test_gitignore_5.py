@@ -153,6 +153,8 @@ CASES: list[tuple[str, bytes, bytes, bool]] = [
     (FNMATCH + " Class, of ASCII alone.", b"[[:alpha:]][[:alpha:]]\n", "ü".encode(), False),
     (FNMATCH + " Class that is none.", b"[[:spaci:]]\n", b"s", False),
     (FNMATCH + " Class that is not closed.", b"[[:alpha]\n", b"p", True),
+    (FNMATCH + " Class that is not closed.", b"[[:]\n", b":", True),
+    (FNMATCH + " Class that is not closed.", b"[[:]\n", b"[", True),
     (FNMATCH + " Quoted.", b"\\*\n", b"*", True),
     (FNMATCH + " Quoted.", b"\\*\n", b"a", False),
     (FNMATCH + " Quoted.", b"\\a\n", b"a", True),
@@ -225,6 +227,25 @@ def test_git_agrees(tmp_path: Path) -> None:
         shares.append(Share({b"": rules}, folders, () if is_folder else (whole,)))
     for case, said in zip(CASES, ask_git(tmp_path, shares), strict=True):
         assert (said[case[2].removesuffix(b"/")] is not None) is case[3], case
+
+
+CLASSES = "alnum alpha blank cntrl digit graph lower print punct space upper xdigit"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git_agrees_on_every_byte_of_every_class(tmp_path: Path) -> None:
+    names = tuple(b"a%c" % byte for byte in range(1, 256) if byte != ord("/"))
+    texts = [b"a[[:%s:]]\n" % name.encode() for name in CLASSES.split()]
+    for text, said in zip(
+        texts, ask_git(tmp_path, [Share({b"": text}, (), names) for text in texts]), strict=True
+    ):
+        rules = IgnoreRules(litter=NOTHING).with_file(".leftignore", parse_leftignore(text))
+        wrong = [
+            name
+            for name in names
+            if (rules.verdict(*place(name)) is None) is not (said[name] is None)
+        ]
+        assert len(names) == 254 and not wrong, text
 
 
 def test_files_in_lower_folders_override() -> None:

@@ -150,7 +150,7 @@ def test_a_leftignore_goes_before_a_gitignore_of_its_folder_and_not_of_one_below
 def test_a_directive_in_an_ignored_folder_is_not_read() -> None:
     rules = share({".leftignore": "d/\n", "d/.leftignore": "#left: gitignore\n"})
     assert [path for path, _ in rules.mistakes()] == []
-    assert rules.folder("d/e").uses_gitignore == 0
+    assert rules.folder("d").uses_gitignore == rules.folder("d/e").uses_gitignore == 0
 
 
 def test_only_rule_files_are_taken() -> None:
@@ -203,12 +203,16 @@ def test_what_either_says_is_ignored_is_ignored(
 
 
 def test_a_directive_that_not_all_copies_have_lets_ignore_and_not_undo() -> None:
-    files = {".leftignore": "*.o\n", ".gitignore": "a\n!b.o\n"}
-    one = share(files | {copy_of(".leftignore"): "*.o\n#left: gitignore\n"})
-    assert ignored(one, "a", "b.o", ".gitignore", copy_of(".gitignore")) == ["a", "b.o"]
-    both = {".leftignore": "#left: gitignore\n", "d/.leftignore": "*.o\n"}
-    sure = share({**both, "d/.gitignore": "a\n", "d/e/.gitignore": "!b.o\n"})
-    assert ignored(sure, "d/a", "d/b.o", "d/e/b.o") == ["d/a", "d/b.o"]
+    files = {".leftignore": "*.o\n", "d/.gitignore": "a\n!b.o\n"}
+    paths = ("d/a", "d/b.o", "d/.gitignore", copy_of("d/.gitignore"))
+    copy, directive = copy_of("d/.leftignore"), "#left: gitignore\n"
+    assert ignored(share(files), *paths) == ["d/b.o"]
+    assert ignored(share({**files, "d/.leftignore": directive}), *paths) == ["d/a"]
+    assert ignored(share({**files, "d/.leftignore": directive, copy: directive}), *paths) == ["d/a"]
+    for some in ({"d/.leftignore": "", copy: directive}, {copy: directive}):
+        assert ignored(share(files | some), *paths) == ["d/a", "d/b.o"]
+        below = share({**files, **some, "d/e/.leftignore": directive, "d/e/.gitignore": "!c.o\n"})
+        assert ignored(below, "d/e/b.o", "d/e/c.o") == ["d/e/b.o"]
 
 
 # -- what cannot be read ---------------------------------------------------------------------------
@@ -223,6 +227,10 @@ def test_of_an_unusable_file_the_last_rules_hold_and_its_folder_is_closed() -> N
     assert closed is not None and closed.file == "d/.leftignore"
     assert closed.mistake.fault is RuleFault.NOT_UTF8
     assert after.folder("").closed is None and after.folder("e").closed is None
+    inner = after.with_file("d/e/.leftignore", read(".leftignore", "x\n")).folder("d/e")
+    assert inner.closed == closed
+    apart = after.with_file(".leftignore", read(".leftignore", "d/\n")).folder("d")
+    assert apart.closed is None
     assert [mistake.fault for _, mistake in after.mistakes()] == [RuleFault.NOT_UTF8]
     again = after.with_file("d/.leftignore", parse_leftignore(b"c\n"))
     assert again.folder("d").closed is None and ignored(again, "d/a", "d/c") == ["d/c"]
