@@ -1,9 +1,8 @@
 """Which paths may be synced. The ONE place that decides it, for the wire and for the disk.
 
 `check_path` is asked once on each side: by the walk and the looks of what lies in a share
-(disk/scan), and by the checks of what another device says (wire/check). Today it decides by the
-name alone, and the same on every device. A rule of one folder (a pattern that leaves paths out, a
-direction) belongs here, too, and is to be asked in these places.
+(disk/scan), and by the checks of what another device says (wire/check). It decides by the name
+alone, and the same on every device. What a user's rules leave out is tree/ignoring's to say.
 """
 
 from __future__ import annotations

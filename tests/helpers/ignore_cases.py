@@ -105,10 +105,10 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def reads_two_ways(line: bytes) -> bool:
-    """Whether versions of git differ about the line.
+    """Whether git 2.39 reads the line otherwise than its documentation.
 
-    Of `foo**/bar` gits before 2.52 cut off `foo` and then take `**` for a whole component. By
-    gitignore(5), and in later versions, it is two common asterisks.
+    Of `foo**/bar` git 2.39 compares `foo` by itself, and then takes `**` for a whole component. By
+    gitignore(5) it is two common asterisks.
     """
     text = line.removeprefix(b"!").rstrip(b" ").removesuffix(b"/")
     if b"/" not in text:

@@ -4,9 +4,11 @@ Knows patterns and their numbers. Must not know what they are for.
 
 A set of positions, one bit each, says how far each pattern has matched: all patterns take a byte by
 a few operations on one int (bit-parallel simulation of an NFA). So no pattern can make a name cost
-more than its bytes times the bits of all patterns: there is no backtracking. What a byte does to a
-set of positions is remembered, as a lazily made DFA, and most names cost one look-up a byte.
-What is remembered is bounded by `Memory`.
+more than its bytes times the bits of all patterns: there is no backtracking. A byte of a pattern
+makes at most three bits, and a file has a bound for these (rule_file.MAX_WILD_BYTES).
+
+What a byte does to a set of positions is remembered, as a lazily made DFA, and most names cost one
+look-up a byte. What is remembered is bounded by `Memory`.
 
 Several threads may ask: what they share are memories of pure functions. A state that one thread
 forgets and another one is at is only made again.
@@ -26,9 +28,11 @@ _BYTES: Final = 256
 NONE: Final = -1
 """The number of no pattern."""
 
-MEMORY_BYTES: Final = 32 * 1024 * 1024
-_STATE_BYTES: Final = 512
-_STEP_BYTES: Final = 128
+MEMORY_BYTES: Final = 16 * 1024 * 1024
+"""1,000 rules with wildcards over 100,000 paths fill half of it (bench/ignoring.py)."""
+# Rounded up: 16,000 states of 500 bits with 19,000 steps take 6.6 MB by tracemalloc, 8.0 by these.
+_STATE_BYTES: Final = 320
+_STEP_BYTES: Final = 96
 
 
 class Forgets(Protocol):

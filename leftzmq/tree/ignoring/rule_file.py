@@ -22,7 +22,8 @@ GITIGNORE: Final = ".gitignore"
 MAX_FILE_BYTES: Final = 256 * 1024
 MAX_RULES: Final = 10_000
 MAX_WILD_BYTES: Final = 32 * 1024
-"""In all rules that no table can hold: the worst case of a name is its bytes times these."""
+"""In all rules that no table can hold: the worst case of a name is its bytes times these. With all
+of them written to be slow, a name of 255 bytes takes 0.28 ms (bench/ignoring.py)."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DIRECTIVE: Final = b"#left:"

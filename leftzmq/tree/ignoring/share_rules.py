@@ -48,9 +48,11 @@ LITTER_RULES: Final = parse_local([litter.rule for litter in LITTER])
 MAX_FILES_IN_FORCE: Final = 64
 """Rule files that hold in one folder: each costs every name in it, and a member may write any
 number of them (conflict copies, too). Of a folder with more its own are not read, and it is
-closed."""
-FOLDERS_BYTES: Final = 32 * 1024 * 1024
-"""What may be remembered of folders."""
+closed. With so many files of the slowest rules a name of 255 bytes takes 9 ms, or 0.14 s where all
+of them are made ready first (bench/ignoring.py)."""
+FOLDERS_BYTES: Final = 16 * 1024 * 1024
+"""What may be remembered of folders, and of the states in them: 5,000 folders below 1,000 rules
+with wildcards take 10 MB of it (bench/ignoring.py)."""
 
 
 class Group(Enum):
@@ -212,7 +214,7 @@ class FolderRules:
         states = [r.position.state for layer in self._layers for r in layer if r is not None]
         states += [reading.position.state for reading in self._lists]
         bits = sum(s.positions.bit_length() for s in states if s is not None)
-        return 512 + 256 * len(states) + bits // 8
+        return 256 + 192 * len(states) + bits // 8
 
 
 _Files = Mapping[str, Mapping[str, RuleFile]]

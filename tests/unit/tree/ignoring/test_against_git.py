@@ -2,7 +2,7 @@
 
 Where our meaning is another one on purpose, no case is made: rule files themselves (never
 ignored), conflict copies, local rules and litter; a rule file that is not UTF-8 or has a NUL; and
-`foo**/bar`, about which versions of git differ (`reads_two_ways`).
+`foo**/bar`, which git 2.39 does not read as gitignore(5) says (`reads_two_ways`).
 """
 
 from __future__ import annotations

@@ -248,6 +248,14 @@ def test_git_agrees_on_every_byte_of_every_class(tmp_path: Path) -> None:
         assert len(names) == 254 and not wrong, text
 
 
+def test_stars_behind_a_part_of_a_name_are_regular() -> None:
+    """OTHER, where git 2.39 differs from it."""
+    rules = IgnoreRules(litter=NOTHING).with_file(".leftignore", parse_leftignore(b"foo**/bar\n"))
+    paths = ("foo/bar", "foox/bar", "foo/x/bar", "foox/y/bar", "foobar")
+    found = [path for path in paths if rules.verdict(path, Kind.FILE) is not None]
+    assert found == ["foo/bar", "foox/bar"]
+
+
 def test_files_in_lower_folders_override() -> None:
     rules = IgnoreRules(litter=NOTHING)
     rules = rules.with_file(".leftignore", parse_leftignore(b"*.log\n/a/x\n"))

@@ -364,5 +364,5 @@ def test_what_is_remembered_of_folders_is_bounded(monkeypatch: pytest.MonkeyPatc
     for number in range(2000):
         path = f"d/{number % 700}/e"
         assert ignored(rules, f"{path}/a", f"{path}/b") == [f"{path}/a"]
-        assert rules.remembered_folders() <= 20_000 // 512
+        assert rules.remembered_folders() <= 20_000 // 256
     assert ignored(free, "d/bc", "d/c", "e/bc") == ignored(rules, "d/bc", "d/c", "e/bc") == ["d/bc"]
