@@ -48,18 +48,23 @@ class Memory:
     def __init__(self, most_bytes: int = MEMORY_BYTES) -> None:
         self._most_bytes = most_bytes
         self._held_bytes = 0
-        self._holders: weakref.WeakSet[Forgets] = weakref.WeakSet()
+        # A list, as threads may add to it while another one goes over a copy.
+        self._holders: list[weakref.ref[Forgets]] = []
 
     def register(self, holder: Forgets) -> None:
-        self._holders.add(holder)
+        self._holders.append(weakref.ref(holder))
 
     def add(self, size_bytes: int) -> None:
         """Note that so much more is remembered."""
         self._held_bytes += size_bytes
         if self._held_bytes > self._most_bytes:
             self._held_bytes = 0
-            for holder in list(self._holders):
-                holder.forget()
+            for reference in list(self._holders):
+                holder = reference()
+                if holder is None:
+                    self._holders.remove(reference)
+                else:
+                    holder.forget()
 
 
 class State(dict[int, "State"]):
@@ -118,7 +123,7 @@ class Automaton:
     def forget(self) -> None:
         """States that somebody holds stay usable."""
         states, self._states = self._states, {}
-        for state in states.values():
+        for state in list(states.values()):
             state.clear()
 
     def _state(self, positions: int) -> State:

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
-from types import MappingProxyType
 from typing import Final
 
 from leftzmq.errors import RuleFault
@@ -39,7 +38,7 @@ from leftzmq.tree.ignoring.rule_file import (
     RuleFile,
     parse_local,
 )
-from leftzmq.tree.path import is_within, join, name_of, parent_of
+from leftzmq.tree.path import join, name_of, parent_of
 
 NOTHING: Final = RuleFile()
 LITTER_RULES: Final = parse_local([litter.rule for litter in LITTER])
@@ -217,10 +216,6 @@ class FolderRules:
         return 256 + 192 * len(states) + bits // 8
 
 
-_Files = Mapping[str, Mapping[str, RuleFile]]
-"""By folder and by name."""
-
-
 class IgnoreRules:
     """All rules of one share, as a value: changes make another one.
 
@@ -229,7 +224,7 @@ class IgnoreRules:
     """
 
     def __init__(self, local: RuleFile = NOTHING, litter: RuleFile = LITTER_RULES) -> None:
-        self._files: _Files = MappingProxyType({})
+        self._files: dict[str, dict[str, RuleFile]] = {}  # by folder and name
         self._local, self._litter = local, litter
         # What follows are memories of what follows from the above.
         self._memory = Memory()
@@ -302,31 +297,37 @@ class IgnoreRules:
     # ---- changes ------------------------------------------------------------------------------
 
     def with_file(self, path: str, file: RuleFile | None) -> IgnoreRules:
-        """With `file` as the rule file at `path`; None: there is none.
+        """With `file` as the rule file at `path`; see with_files."""
+        return self.with_files({path: file})
+
+    def with_files(self, changes: Mapping[str, RuleFile | None]) -> IgnoreRules:
+        """With these rule files at these paths; None: there is none. Many changes at once cost
+        hardly more than one.
 
         Of a file that is unusable the rules of the last reading go on to hold. Raises ValueError:
-        `path` has not the name of a rule file.
+        a path has not the name of a rule file.
         """
-        if not is_rule_file(path):
-            raise ValueError(path)
-        folder, name = parent_of(path), name_of(path)
-        own = dict(self._files.get(folder, {}))
-        if file is None:
-            own.pop(name, None)
-        elif file.unusable is not None and name in own:
-            own[name] = replace(own[name], mistakes=(), unusable=file.unusable)
-        else:
-            own[name] = file
-        files = {**self._files, folder: own}
-        if not own:
-            del files[folder]
-        changed = IgnoreRules(self._local, self._litter)
-        changed._files, changed._memory = MappingProxyType(files), self._memory
+        files = dict(self._files)
+        tops = {parent_of(path) for path in changes}
+        for folder in tops:
+            files[folder] = dict(files.get(folder, {}))
+        for path, file in changes.items():
+            if not is_rule_file(path):
+                raise ValueError(path)
+            own, name = files[parent_of(path)], name_of(path)
+            if file is None:
+                own.pop(name, None)
+            elif file.unusable is not None and name in own:
+                own[name] = replace(own[name], mistakes=(), unusable=file.unusable)
+            else:
+                own[name] = file
+        changed = self._successor(self._local, self._litter)
+        changed._files = {folder: own for folder, own in files.items() if own}
         changed._matchers = {
-            key: matcher for key, matcher in self._matchers.items() if key[1] != path
+            key: matcher for key, matcher in dict(self._matchers).items() if key[1] not in changes
         }
         for at, rules in list(self._folders.items()):
-            if not is_within(at, folder):
+            if tops.isdisjoint(_with_folders_above(at)):
                 changed._remember(rules)
         return changed
 
@@ -335,11 +336,18 @@ class IgnoreRules:
         ones."""
         if local.unusable is not None:
             local = replace(self._local, mistakes=(), unusable=local.unusable)
-        changed = IgnoreRules(local, litter)
-        changed._files, changed._memory = self._files, self._memory
+        changed = self._successor(local, litter)
+        changed._files = self._files
         changed._matchers = {
-            key: matcher for key, matcher in self._matchers.items() if key[0] is Group.RULE_FILE
+            key: matcher
+            for key, matcher in dict(self._matchers).items()
+            if key[0] is Group.RULE_FILE
         }
+        return changed
+
+    def _successor(self, local: RuleFile, litter: RuleFile) -> IgnoreRules:
+        changed = IgnoreRules(local, litter)
+        changed._memory = self._memory
         return changed
 
     # ---- one folder ---------------------------------------------------------------------------
@@ -401,6 +409,14 @@ class IgnoreRules:
             self._folders.clear()
         self._folders[rules.path] = rules
         return rules
+
+
+def _with_folders_above(path: str) -> Iterator[str]:
+    """A folder, and each above it up to the share's root."""
+    while path:
+        yield path
+        path = parent_of(path)
+    yield ""
 
 
 def _meaning(file: RuleFile | None) -> tuple[object, ...]:

@@ -82,3 +82,12 @@ def test_memory_is_bounded_over_all_that_share_it() -> None:
         for automaton in automata:
             run(automaton.start, bytes(chance.choices(b"ab", k=30)))
         assert sum(automaton.remembered() for automaton in automata) <= 50_000 // 96
+
+
+def test_a_state_that_is_held_does_not_keep_those_that_were_forgotten() -> None:
+    automaton = Automaton(list(enumerate(map(parse_pattern, HOSTILE))), Memory())
+    before = run(automaton.start, b"aab").ends
+    assert automaton.start and automaton.remembered() > 3
+    automaton.forget()
+    assert not automaton.start and automaton.remembered() == 0
+    assert run(automaton.start, b"aab").ends == before

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from leftzmq.errors import RuleFault
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.ignoring.automaton import Memory
 from leftzmq.tree.ignoring.rule_file import (
     RuleFile,
     parse_gitignore,
@@ -41,10 +43,8 @@ def read(path: str, text: str) -> RuleFile:
 
 
 def share(files: dict[str, str], local: tuple[str, ...] = ()) -> IgnoreRules:
-    rules = IgnoreRules(parse_local(local))
-    for path, text in files.items():
-        rules = rules.with_file(path, read(path, text))
-    return rules
+    read_files = {path: read(path, text) for path, text in files.items()}
+    return IgnoreRules(parse_local(local)).with_files(read_files)
 
 
 def ignored(rules: IgnoreRules, *paths: str) -> list[str]:
@@ -366,3 +366,22 @@ def test_what_is_remembered_of_folders_is_bounded(monkeypatch: pytest.MonkeyPatc
         assert ignored(rules, f"{path}/a", f"{path}/b") == [f"{path}/a"]
         assert rules.remembered_folders() <= 20_000 // 256
     assert ignored(free, "d/bc", "d/c", "e/bc") == ignored(rules, "d/bc", "d/c", "e/bc") == ["d/bc"]
+
+
+def test_threads_may_ask_one_value_while_it_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leftzmq.tree.ignoring.share_rules.FOLDERS_BYTES", 5_000)
+    monkeypatch.setattr("leftzmq.tree.ignoring.share_rules.Memory", lambda: Memory(5_000))
+    chance = random.Random(9)
+    files = {"/".join([*"xyz"[:n], ".leftignore"]): f"*a*b{n}*\n!*c*\n/?/*b*a\n" for n in range(4)}
+    paths = [
+        "/".join(chance.choices(("x", "y", "z", "ab1", "bca", "aab2"), k=4)) for _ in range(300)
+    ]
+    wanted = ignored(share(files), *paths)
+    assert 20 < len(wanted) < 280
+    rules = share(files)
+    changed = rules.with_file("x/.leftignore", None)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(ignored, rules, *paths) for _ in range(20)]
+        others = [threads.submit(ignored, changed, *paths) for _ in range(4)]
+        assert all(each.result() == wanted for each in asked)
+        assert len({tuple(each.result()) for each in others}) == 1
