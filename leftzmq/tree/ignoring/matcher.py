@@ -54,10 +54,9 @@ class Matcher:
 
     def _in_table(self, number: int, pattern: Pattern) -> bool:
         """Whether the pattern has a place in a table; it is there now."""
-        literal, suffix = pattern.literal, pattern.suffix
-        if suffix is not None:
+        if (suffix := pattern.suffix) is not None:
             _put(self._suffixes, suffix, number, pattern)
-        elif literal is None:
+        elif (literal := pattern.literal) is None:
             return False
         elif pattern.anywhere:
             _put(self._names, literal, number, pattern)

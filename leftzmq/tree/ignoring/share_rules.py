@@ -80,7 +80,7 @@ class Ignored:
 @dataclass(frozen=True, slots=True)
 class Closed:
     """A rule file that holds at a path, but cannot be read now, so that nobody knows all rules
-    there."""
+    there. file: its path; "": the local rules"""
 
     file: str
     mistake: Mistake
@@ -147,7 +147,8 @@ class FolderRules:
     def verdict(self, name: str, kind: Kind | None) -> Ignored | None:
         """Why what has this name in the folder is ignored, or None.
 
-        kind: None is what cannot be synced at all, such as a socket
+        kind: None is what cannot be synced at all, such as a socket. Whatever has the name of a
+            rule file is not ignored
         """
         if self.ignored is not None:
             return self.ignored
@@ -199,8 +200,7 @@ class FolderRules:
     ) -> FolderRules:
         """With the rule files in the folder itself; the first layer goes before all others."""
         if self.files_in_force() + sum(map(len, layers)) > MAX_FILES_IN_FORCE:
-            closed = Closed(join(self.path, LEFTIGNORE), Mistake(0, RuleFault.TOO_MANY_FILES))
-            layers = ()
+            closed, layers = _crowded(self.path), ()
         return replace(
             self,
             closed=closed or self.closed,
@@ -253,7 +253,10 @@ class IgnoreRules:
             above.append(name_of(at))
             at = parent_of(at)
         if rules is None:
-            rules = self._remember(self._with_own(FolderRules("", _lists=self._lists())))
+            unusable = self._local.unusable
+            closed = None if unusable is None else Closed("", unusable)
+            rules = FolderRules("", closed=closed, _lists=self._lists())
+            rules = self._remember(self._with_own(rules))
         for name in reversed(above):
             rules = self._remember(self._with_own(rules.below(name)))
         return rules
@@ -283,6 +286,8 @@ class IgnoreRules:
             for name in sorted(self._files[parent]) if folder.ignored is None else ():
                 if original_name(name) == LEFTIGNORE or folder.uses_gitignore:
                     found.append((join(parent, name), self._files[parent][name], folder))
+            if folder.closed is not None and folder.closed == _crowded(parent):
+                yield folder.closed.file, folder.closed.mistake
         for path, file, folder in found:
             mistakes = [*file.mistakes, *_names_rule_files(file, folder)]
             if file.unusable is not None:
@@ -409,6 +414,11 @@ class IgnoreRules:
             self._folders.clear()
         self._folders[rules.path] = rules
         return rules
+
+
+def _crowded(folder: str) -> Closed:
+    """Too many rule files hold in the folder."""
+    return Closed(join(folder, LEFTIGNORE), Mistake(0, RuleFault.TOO_MANY_FILES))
 
 
 def _with_folders_above(path: str) -> Iterator[str]:

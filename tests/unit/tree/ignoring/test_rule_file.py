@@ -134,6 +134,12 @@ def test_up_to_the_bounds_it_is_usable(text: bytes) -> None:
     assert parse_leftignore(text).unusable is None
 
 
+def test_the_sentences_name_the_bounds() -> None:
+    assert f"{MAX_FILE_BYTES // 1024} KiB" in RuleFault.TOO_LARGE.value
+    assert f"{MAX_RULES:,} rules" in RuleFault.TOO_MANY_RULES.value
+    assert f"{MAX_WILD_BYTES // 1024} KiB" in RuleFault.TOO_MANY_WILDCARDS.value
+
+
 def test_local_rules() -> None:
     file = parse_local(["a ", "# no rule", "!b", "", "a\nb", "a\0", "#left: gitignore", "[", "c\r"])
     assert [(rule.line, rule.text) for rule in file.rules] == [(1, "a"), (3, "!b"), (9, "c\r")]

@@ -242,7 +242,10 @@ def test_unusable_local_rules_leave_the_last_ones() -> None:
     assert [(path, mistake.fault) for path, mistake in rules.mistakes()] == [
         ("", RuleFault.TOO_MANY_RULES)
     ]
-    assert ignored(rules.with_lists(parse_local(["b"]), NOTHING), "a", "b") == ["b"]
+    closed = rules.folder("d").closed
+    assert closed is not None and closed.file == ""
+    rules = rules.with_lists(parse_local(["b"]), NOTHING)
+    assert ignored(rules, "a", "b") == ["b"] and rules.folder("d").closed is None
 
 
 def test_of_a_folder_with_too_many_rule_files_none_is_read_and_it_is_closed() -> None:
@@ -255,6 +258,10 @@ def test_of_a_folder_with_too_many_rule_files_none_is_read_and_it_is_closed() ->
     closed = rules.folder(f"{deepest}d").closed
     assert closed is not None and closed.mistake.fault is RuleFault.TOO_MANY_FILES
     assert ignored(rules, f"{deepest}d/x", f"{deepest}d/a0") == [f"{deepest}d/a0"]
+    assert [(path, m.fault.name) for path, m in rules.mistakes()] == [
+        (f"{deepest}d/.leftignore", "TOO_MANY_FILES")
+    ]
+    assert str(MAX_FILES_IN_FORCE) in RuleFault.TOO_MANY_FILES.value
 
 
 # -- mistakes --------------------------------------------------------------------------------------
