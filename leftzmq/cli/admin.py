@@ -16,6 +16,7 @@ from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
 from leftzmq.cli.problems import add_problems, problems
+from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
@@ -57,6 +58,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             with Importing():  # the rooms of the agent, whose sentences it says
                 from leftzmq.cli.service.check import check
             return check(options)
+        case "reload":
+            return reload(options)
         case "wait":
             return wait(options)
         case "accept" | "revert":
@@ -104,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
             )
             command.add_argument("--json", action="store_true", help="for scripts")
             command.add_argument("--watch", action="store_true", help="until Ctrl-C")
+    add_reload(commands)
     add_wait(commands)
     add_problems(commands)
     add_trash(commands)

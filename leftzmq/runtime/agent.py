@@ -96,7 +96,7 @@ Python's default (700, 10, 10) a full collection took 27 ms while 10,000 small f
 class Agent:
     """One agent: open() makes it ready, run() serves until stop() is called, from any thread.
 
-    config: peer.toml; what it says of this device itself is in use until the agent ends
+    config: peer.toml; what its [device] says is in use until the agent ends
     """
 
     def __init__(self, config: Config, log: AgentLog, adopt: frozenset[str] = frozenset()) -> None:
@@ -136,6 +136,7 @@ class Agent:
             self.node.admit,
             self._seals,
             self._pairing,
+            self._follower,
             self._event_log,
             self.bus,
             self._teller,
@@ -233,6 +234,7 @@ class Agent:
             self._folders,
             self._cut_off,
             self._handle,
+            self._nearby.meet,
             self._teller,
         )
         self._seals = Seals(self._keys, self._by_id)
@@ -278,7 +280,7 @@ class Agent:
         """Announce this agent in the local network, where that is wanted and possible."""
         listen = self._config.device.listen
         interfaces = at_interfaces(listen)
-        if not interfaces or not self._config.discovery.local:
+        if not interfaces or not self._in_use.config.discovery.local:
             return None
         addresses = reachable(listen).addresses
         port = self.bus.control.port
@@ -346,8 +348,7 @@ class Agent:
         self._signals.stop()
 
     def read_peers(self) -> None:
-        """Read the [[peer]] entries of peer.toml again, soon. May be called from a signal's
-        handler."""
+        """Read peer.toml again, soon. May be called from a signal's handler."""
         self._signals.read_peers()
 
     def noticed(self, name: str) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, Protocol
 
 from leftzmq.config import FolderConfig
+from leftzmq.content.keys import derive_keys
 from leftzmq.errors import LeftError, Stop, StopCause
 from leftzmq.runtime.event_log import Teller
 from leftzmq.runtime.opening import Opened, Openings
+from leftzmq.statedir import read_secret
 from leftzmq.sync.actions import Tell
 from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped, FolderTakenOff
 from leftzmq.sync.folder import Folder, FolderState
@@ -55,7 +57,9 @@ class Folders:
     ) -> None:
         self._by_id, self._openings = by_id, openings
         self._rosters, self._exchange = rosters, exchange
-        self._removed: set[str] = set()
+        self._removed: set[str] = set()  # taken off, and not closed yet
+        self._coming: dict[str, FolderConfig] = {}  # an older one of the same id is not closed yet
+        self._unopened: list[str] = []  # opened when all that were taken off are closed
         self._runner, self._handle, self._teller = runner, handle, teller
 
     def start(self, configs: Iterable[FolderConfig], adopt: Collection[str]) -> None:
@@ -80,23 +84,50 @@ class Folders:
         return opened
 
     def add(self, config: FolderConfig) -> None:
-        """A folder is new while the agent runs: it is opened soon, by a worker."""
+        """A folder is new while the agent runs: it is opened soon, by a worker. Those that were
+        taken off before are closed first: it may have the share of one of them."""
+        if config.id not in self._by_id:
+            self._enter(config)
+        elif self._know_roster(config):
+            self._coming[config.id] = config
+
+    def _enter(self, config: FolderConfig) -> None:
+        """The folder is there, stopped until it is opened."""
         id = config.id
+        if not self._know_roster(config):
+            return
         try:
             opened = self._openings.add(config)
         except LeftError as error:
-            self._teller.say(id, f"it cannot be opened before the next start: {error}")
+            self._tell_not_opened(id, error)
             return
-        self._removed.discard(id)
         self._by_id[id] = opened.folder
-        self._rosters.add_folder(id, opened.folder.keys)
-        self._exchange.folder_added(id)
         self._teller.tell(Tell(EventKind.FOLDER_ADDED, {"folder": id, "path": str(config.path)}))
         stop = self._rosters.put_out(id)
         if stop is not None:  # until the roster says otherwise (RosterExchange)
             opened.folder.stopped = stop
+        elif self._removed:
+            self._unopened.append(id)
         else:
             self._handle(FolderAdded(id))
+
+    def _know_roster(self, config: FolderConfig) -> bool:
+        """Take up the roster of a folder, which whoever brought the folder may ask for at once.
+        Return whether its secret can be used. Raises LeftError if the roster cannot."""
+        id = config.id
+        if id in self._rosters.folders:
+            return True
+        try:
+            keys = derive_keys(read_secret(config.secret))
+        except LeftError as error:
+            self._tell_not_opened(id, error)
+            return False
+        self._rosters.add_folder(id, keys)
+        self._exchange.folder_added(id)
+        return True
+
+    def _tell_not_opened(self, id: str, error: LeftError) -> None:
+        self._teller.say(id, f"it cannot be opened before the next start: {error}")
 
     def take_over(self, id: str) -> None:
         """A stopped folder is open again: use its new machines."""
@@ -106,24 +137,38 @@ class Folders:
         self._works_on(opened.context)
         self._handle(FolderBegun(id))
 
+    def tune(self, config: FolderConfig) -> None:
+        """A folder goes on with other limits, or with another patience."""
+        if config.id in self._coming:
+            self._coming[config.id] = config
+        elif config.id in self._by_id:
+            self._openings.tune(config)
+
     def remove(self, id: str) -> None:
         """The folder was taken off this device. What is kept of it stays."""
-        if id not in self._by_id:
-            return  # it could not be opened
         self._rosters.remove_folder(id)
+        self._coming.pop(id, None)
+        if id in self._removed or id not in self._by_id:
+            return  # it was not open yet, or could not be opened
         self._stop(id)
         self._removed.add(id)
         self._handle(FolderTakenOff(id))
 
     def forget(self, id: str) -> None:
-        """Nothing is left to be done for a folder that was taken off: it is gone, unless it is back
-        already."""
-        if id not in self._removed:
-            return
+        """Nothing is left to be done for a folder that was taken off: it is gone. The last one
+        makes way for those that came meanwhile."""
         self._removed.discard(id)
+        if id in self._unopened:
+            self._unopened.remove(id)
         del self._by_id[id]
         self._runner.remove(id)
         self._openings.forget(id)
+        if id in self._coming:
+            self._enter(self._coming.pop(id))
+        if not self._removed:
+            unopened, self._unopened = self._unopened, []
+            for each in unopened:
+                self._handle(FolderAdded(each))
 
     def close_share(self, id: str) -> None:
         """The folder is stopped for good, and nothing of its share is open any more."""

@@ -181,11 +181,17 @@ class Openings:
         folder = self._over(config, derive_keys(read_secret(config.secret)), Store.empty())
         folder.stop(Stop(StopCause.OPENING, "it is being opened"))
         self._configs[config.id] = config
-        for before in (self._open.get(config.id), self._anew.pop(config.id, None)):
-            if before is not None:  # it was taken off this device, and is back
-                before.close()
         opened = self._open[config.id] = Opened(folder)
         return opened
+
+    def tune(self, config: FolderConfig) -> None:
+        """Use other limits and another patience, also when the folder is opened again."""
+        self._configs[config.id] = config
+        for opened in (self._open.get(config.id), self._anew.get(config.id)):
+            if opened is not None:
+                opened.folder.tune(config.limits, config.patience_s)
+                if opened.context is not None:
+                    opened.context.limits = config.limits
 
     def open_anew(self, id: str) -> None:
         """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or

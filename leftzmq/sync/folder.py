@@ -244,6 +244,11 @@ class Folder:
                 raise
             return [FolderStopped(self.id, Stop(StopCause.INDEX, str(failed)))]
 
+    def tune(self, limits: Limits, patience_s: float) -> None:
+        """From now on these hold. What waits already is not told: it is tried again by itself."""
+        self.index_client.tune(limits)
+        self.scheduler.tune(patience_s)
+
     def stop(self, stop: Stop) -> Outputs:
         """From now on nothing is scanned, applied, announced or received (I11). Decisions made so
         far are committed, because running jobs were made from them. Nothing is committed later."""

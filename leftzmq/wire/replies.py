@@ -545,3 +545,22 @@ class ListedFolder(Reply, frozen=True, kw_only=True):
 
 class FolderList(Reply, frozen=True, kw_only=True):
     folders: list[ListedFolder]
+
+
+# ---- peer.toml ----------------------------------------------------------------------------------
+
+
+class Reloaded(Reply, frozen=True, kw_only=True):
+    """What changed when peer.toml was read again: names of peers, ids of folders. changed: folders
+    that have another path or secret. used: other keys that count from now on; need_a_start: those
+    that do not."""
+
+    file: str
+    peers_added: list[str]
+    peers_removed: list[str]
+    peers_moved: list[str]
+    folders_added: list[str]
+    folders_removed: list[str]
+    folders_changed: list[str]
+    used: list[str]
+    need_a_start: list[str]

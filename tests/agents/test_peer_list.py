@@ -131,10 +131,10 @@ def test_a_peer_with_another_address_is_dialed_there(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda text: text + "[[peer", "the peers stay as they are"),
-        (lambda text: text.replace('name    = "', 'name    = 5 # "'), "the peers stay as they are"),
-        (lambda text: text[:200].split("[[folder]]")[0], "the peers stay as they are"),
-        (lambda text: text.replace('"share"', '"other"', 1), "start the agent again to use that"),
+        (lambda text: text + "[[peer", "the peers and folders stay as they are"),
+        (lambda text: text.replace('name    = "', 'name    = 5 # "'), "folders stay as they are"),
+        (lambda text: text[:200].split("[[folder]]")[0], "the peers and folders stay as they are"),
+        (lambda text: text.replace('"A"', '"other"', 1), "start the agent again to use that"),
     ],
 )
 def test_what_cannot_be_taken_over_is_a_sentence_and_changes_nothing(
@@ -155,5 +155,5 @@ def test_our_own_key_as_a_new_peer_is_refused(stage: Stage) -> None:
     a = stage.actors[0]
     a.start()
     reads(a, config(a).read_text() + f'[[peer]]\nname = "me"\nkey = "{a.key}"\n')
-    soon(lambda: said(a, "the peers stay as they are"))
+    soon(lambda: said(a, "the peers and folders stay as they are"))
     assert "me" not in peers(a)

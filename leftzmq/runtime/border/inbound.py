@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from leftzmq.errors import Refusal
+from leftzmq.errors import LeftError, Refusal
 from leftzmq.runtime.border.seals import Seals
 from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.sync.facts import Asked, Fact, StrangerRefused
@@ -21,6 +21,7 @@ from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.local import Scalar, encode_reply
 from leftzmq.wire.messages import VERSION, Refusing
+from leftzmq.wire.replies import DeclinedReply, Reply, WhyDeclined
 from leftzmq.wire.strict import Frame
 
 MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
@@ -44,6 +45,13 @@ class Desk(Protocol):
     def on_knocked(self, knocked: Knocked) -> None: ...
 
 
+class ReadsConfig(Protocol):
+    """What is used of the follower of peer.toml."""
+
+    def reload(self) -> Reply:
+        """Raises LeftError."""
+
+
 class Inbound:
     """One per agent.
 
@@ -56,12 +64,14 @@ class Inbound:
         admit: Callable[[DeviceKey, Frame, float], StrangerRefused | None],
         seals: Seals,
         desk: Desk,
+        follower: ReadsConfig,
         event_log: EventLog,
         replies: Replies,
         teller: Teller,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._admit, self._seals, self._desk = admit, seals, desk
+        self._follower = follower
         self._event_log, self._replies, self._teller = event_log, replies, teller
         self._clock = clock
 
@@ -86,6 +96,9 @@ class Inbound:
                 reply = self._event_log.reply(after if type(after) is int else 0)
                 self._replies.answer(asker, encode_reply(reply))
                 return None
+            case AdminAsk(asker, "reload", _):
+                self._replies.answer(asker, encode_reply(self._reloaded().fields()))
+                return None
             case AdminAsk(asker, verb, fields) if self._desk.knows(verb):
                 self._replies.answer(asker, encode_reply(self._desk.answer(verb, fields)))
                 return None
@@ -94,6 +107,13 @@ class Inbound:
             case StrangerRefused() if isinstance(raw, RawFrame):
                 self._refuse(raw, fact)
         return fact
+
+    def _reloaded(self) -> Reply:
+        try:
+            return self._follower.reload()
+        except LeftError as error:
+            why = WhyDeclined(what=error.what, where=error.where, do=error.do)
+            return DeclinedReply(declined=why)
 
     def _too_fast(self, raw: Raw) -> Fact | None:
         """Check the rate limits before anything is decoded. Return the refusal, if there is one."""

@@ -1,17 +1,17 @@
 """What changes for a running agent when peer.toml is read again, or when an invitation brought a
 device or a folder.
 
-Devices can come, go and move while the agent runs, and folders can come and go. Whatever else is
-another value now is named, because it needs a new start. Knows values of the config. Must not know
-sockets or machines.
+Devices can come, go and move while the agent runs, and folders can come, go and change. What is
+another value now of this device itself is named, because it needs a new start. Knows values of the
+config. Must not know sockets or machines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
-from leftzmq.config import Config, FolderConfig, PeerConfig
+from leftzmq.config import Config, DeviceConfig, FolderConfig, PeerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,11 @@ class ConfigChanges:
     """Peers that have a key. A peer with another name or key is removed and added.
 
     moved: the same name and key, and another address or none
-    folders: those that were not there before; gone: the ids of those that are not there any more
-    need_a_start: what else changed, as it is called in peer.toml
+    gone: the ids of folders that go; folders: those that come. A folder that has another path or
+        secret now is in both
+    tuned: folders that go on, with other values of keys that are read when they are used
+    used: which of these keys are others, and others of the file, as they are called in peer.toml
+    need_a_start: what else changed, likewise
     """
 
     removed: tuple[PeerConfig, ...] = ()
@@ -28,34 +31,56 @@ class ConfigChanges:
     moved: tuple[PeerConfig, ...] = ()
     folders: tuple[FolderConfig, ...] = ()
     gone: tuple[str, ...] = ()
+    tuned: tuple[FolderConfig, ...] = ()
+    used: tuple[str, ...] = ()
     need_a_start: tuple[str, ...] = ()
+
+    @property
+    def lost_peers(self) -> tuple[PeerConfig, ...]:
+        """The peers that may not connect any more; one that has another name may."""
+        stay = {peer.key for peer in self.added}
+        return tuple(peer for peer in self.removed if peer.key not in stay)
 
 
 def changes(before: Config, after: Config) -> ConfigChanges:
+    """Return what changes; `before` is in use."""
     old = {(peer.name, peer.key): peer for peer in before.peers if peer.key}
     new = {(peer.name, peer.key): peer for peer in after.peers if peer.key}
-    need_a_start = tuple(_need_a_start(before, after))
-    ids, stay = ({folder.id for folder in config.folders} for config in (before, after))
-    come = tuple(folder for folder in after.folders if folder.id not in ids)
-    if need_a_start:
-        # A folder that changes runs on until then. It may have the share of one that comes.
-        need_a_start += tuple(f"[[folder]] {folder.id}" for folder in come)
-        come = ()
+    had = {folder.id: folder for folder in before.folders}
+    has = {folder.id: folder for folder in after.folders}
+    stay = {id for id in had.keys() & has.keys() if _is_same_place(had[id], has[id])}
+    tuned = tuple(one for one in after.folders if one.id in stay and one != had[one.id])
     return ConfigChanges(
-        tuple(peer for who, peer in old.items() if who not in new),
-        tuple(peer for who, peer in new.items() if who not in old),
-        tuple(peer for who, peer in new.items() if who in old and peer != old[who]),
-        come,
-        tuple(folder.id for folder in before.folders if folder.id not in stay),
-        need_a_start,
+        removed=tuple(peer for who, peer in old.items() if who not in new),
+        added=tuple(peer for who, peer in new.items() if who not in old),
+        moved=tuple(peer for who, peer in new.items() if who in old and peer != old[who]),
+        folders=tuple(one for one in after.folders if one.id not in stay),
+        gone=tuple(one.id for one in before.folders if one.id not in stay),
+        tuned=tuned,
+        used=(
+            *_other_keys("[discovery]", before.discovery, after.discovery),
+            *(key for one in tuned for key in _keys_of(had[one.id], one)),
+        ),
+        need_a_start=tuple(_need_a_start(before.device, after.device)),
     )
 
 
-def _need_a_start(before: Config, after: Config) -> Iterator[str]:
-    if before.device != after.device:
-        yield "[device]"
-    old = {folder.id: folder for folder in before.folders}
-    new = {folder.id: folder for folder in after.folders}
-    for id in sorted(old.keys() & new.keys()):
-        if old[id] != new[id]:
-            yield f"[[folder]] {id}"
+def _is_same_place(one: FolderConfig, other: FolderConfig) -> bool:
+    return (one.path, one.secret) == (other.path, other.secret)
+
+
+def _keys_of(old: FolderConfig, new: FolderConfig) -> Iterator[str]:
+    title = f"[[folder]] {new.id}"
+    yield from _other_keys(title, old.limits, new.limits)
+    yield from _other_keys(title, replace(old, limits=new.limits), new)
+
+
+def _need_a_start(old: DeviceConfig, new: DeviceConfig) -> Iterator[str]:
+    yield from _other_keys("[device]", old, new)
+
+
+def _other_keys(title: str, old: object, new: object) -> Iterator[str]:
+    """Yield the keys whose values differ; both are frozen dataclasses of one type."""
+    for field in fields(old):  # type: ignore[arg-type]
+        if getattr(old, field.name) != getattr(new, field.name):
+            yield f"{title} {field.name}"

@@ -7,6 +7,7 @@ waits for a new start of the agent. Must not know sockets, nor how a folder is o
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig, load
@@ -14,21 +15,26 @@ from leftzmq.content.key_text import key_text
 from leftzmq.errors import ConfigError, LeftError
 from leftzmq.pairing.learnt import Learnt
 from leftzmq.runtime.event_log import Teller
-from leftzmq.runtime.listing.config_changes import changes
+from leftzmq.runtime.listing.config_changes import ConfigChanges, changes
 from leftzmq.runtime.listing.config_in_use import ConfigInUse
 from leftzmq.sync.actions import Tell
 from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.local import EventKind
+from leftzmq.wire.replies import Reloaded
 
 
 class ChangesFolders(Protocol):
     """What opens and stops folders."""
 
-    def add(self, config: FolderConfig) -> None: ...
+    def add(self, config: FolderConfig) -> None:
+        """A folder comes. It is opened when those that were removed before are closed."""
 
     def remove(self, id: str) -> None:
         """The folder was taken off this device."""
+
+    def tune(self, config: FolderConfig) -> None:
+        """A folder goes on, with these limits and this patience."""
 
 
 class Lines(Protocol):
@@ -41,12 +47,40 @@ class Lines(Protocol):
         """End the connections that were dialed, and dial the device no more."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigPlan:
+    """What follows from peer.toml and from what was learnt, and is not done yet."""
+
+    written: Config
+    learnt: Learnt
+    config: Config
+    found: ConfigChanges
+
+    @property
+    def reply(self) -> Reloaded:
+        """The answer to `reload`, as if the plan were carried out."""
+        found = self.found
+        come = [one.id for one in found.folders]
+        return Reloaded(
+            file=str(self.written.file),
+            peers_added=[peer.name for peer in found.added],
+            peers_removed=[peer.name for peer in found.removed],
+            peers_moved=[peer.name for peer in found.moved],
+            folders_added=[id for id in come if id not in found.gone],
+            folders_removed=[id for id in found.gone if id not in come],
+            folders_changed=[id for id in come if id in found.gone],
+            used=list(found.used),
+            need_a_start=list(found.need_a_start),
+        )
+
+
 class ConfigFollower:
     """One per agent.
 
     learnt: returns what was learnt, as it is now
     cut_off: ends all connections of a device, and drops what it sent
     handle: hands a fact to the machines; what follows from it is done when it returns
+    announce: announces this device in the local network, or ends that, as [discovery] says now
     """
 
     def __init__(
@@ -57,11 +91,12 @@ class ConfigFollower:
         folders: ChangesFolders,
         cut_off: Callable[[DeviceKey], None],
         handle: Callable[[Fact], None],
+        announce: Callable[[], None],
         teller: Teller,
     ) -> None:
         self._in_use, self._learnt, self._lines = in_use, learnt, lines
         self._folders, self._cut_off = folders, cut_off
-        self._handle, self._teller = handle, teller
+        self._handle, self._announce, self._teller = handle, announce, teller
         self._left_out = frozenset[bytes | None]()  # as it was told last
 
     def begin(self) -> None:
@@ -72,24 +107,37 @@ class ConfigFollower:
 
     def read_again(self) -> None:
         """Take over what changed in peer.toml. A file that is wrong changes nothing."""
-        before, in_use = self._in_use.config, self._in_use
         try:
-            written = load(before.file)
-            if in_use.written.folders and not written.folders:
+            plan = self.plan()
+            if self._in_use.written.folders and not plan.written.folders:
                 # It may be half of a file that is being written.
-                do = "start the agent again if that is meant"
-                raise ConfigError("has no [[folder]] any more", str(written.file), do)
-            self._use(written, self._learnt())
-            if in_use.config == before:
-                nothing = {"added": "", "removed": "", "moved": ""}
-                self._teller.tell(Tell(EventKind.PEER_LIST, dict(nothing)))
+                do = "`leftzmq reload` takes all of them off, if that is meant"
+                raise ConfigError("has no [[folder]] any more", str(plan.written.file), do)
+            self.carry_out(plan)
         except LeftError as error:
-            self._teller.say("", f"the peers stay as they are: {error}")
+            self._teller.say("", f"the peers and folders stay as they are: {error}")
+
+    def reload(self) -> Reloaded:
+        """The same for a user who asks, and is told. Raises LeftError; then nothing changed."""
+        plan = self.plan()
+        self.carry_out(plan)
+        return plan.reply
+
+    def plan(self) -> ConfigPlan:
+        """Read peer.toml, and return what would follow. Raises LeftError."""
+        return self._plan(load(self._in_use.config.file), self._learnt())
+
+    def carry_out(self, plan: ConfigPlan) -> None:
+        before = self._in_use.config
+        self._use(plan)
+        if self._in_use.config == before:
+            nothing = {"added": "", "removed": "", "moved": ""}
+            self._teller.tell(Tell(EventKind.PEER_LIST, dict(nothing)))
 
     def look_again(self) -> None:
         """Who is a member or near has changed."""
         try:
-            self._use(self._in_use.written, self._learnt())
+            self._use(self._plan(self._in_use.written, self._learnt()))
         except LeftError as error:
             self._teller.say("", f"the members of the folders are not all listed: {error}")
 
@@ -98,29 +146,25 @@ class ConfigFollower:
         self._in_use.merged(self._in_use.written, learnt)
 
     def use_learnt(self, learnt: Learnt) -> None:
-        self._use(self._in_use.written, learnt)
+        self._use(self._plan(self._in_use.written, learnt))
 
-    def _use(self, written: Config, learnt: Learnt) -> None:
-        """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then all is
-        as before."""
-        in_use = self._in_use
-        config = in_use.merged(written, learnt)
-        found = changes(in_use.config, config)
-        # What a person wrote may be an edit that is not finished: such a folder runs on until then,
-        # and none comes that may have its share or its secret.
-        ours = {one.id for one in in_use.written.folders}
-        held = tuple(id for id in found.gone if id in ours)
-        gone = tuple(id for id in found.gone if id not in held)
-        come = () if held else found.folders
-        late = tuple(one.id for one in found.folders if one not in come)
+    def _plan(self, written: Config, learnt: Learnt) -> ConfigPlan:
+        """Raises LeftError; then all is as before."""
+        config = self._in_use.merged(written, learnt)
+        return ConfigPlan(written, learnt, config, changes(self._in_use.config, config))
+
+    def _use(self, plan: ConfigPlan) -> None:
+        """List, dial and open what is new in peer.toml or was learnt; cut off and stop what is not
+        there any more."""
+        in_use, found = self._in_use, plan.found
         for peer in found.removed:
             self._unlist(_key_of(peer))
         first = {peer.key: peer.address for peer in in_use.config.peers}
         moved = tuple(peer for peer in found.moved if peer.address != first[peer.key])
         for peer in found.moved:
             self._move(peer, is_elsewhere=peer in moved)
-        stay = (folder for folder in in_use.config.folders if folder.id not in gone)
-        in_use.take_over(written, config, (*stay, *come))
+        is_announced_anew = in_use.config.discovery != plan.config.discovery
+        in_use.take_over(plan.written, plan.config)
         for peer in (*moved, *found.added):
             self._list(peer)
         names = {
@@ -130,14 +174,18 @@ class ConfigFollower:
         }
         if any(names.values()):
             self._teller.tell(Tell(EventKind.PEER_LIST, dict(names)))
-        for id in gone:
+        for id in found.gone:
             self._folders.remove(id)
-        for folder in come:
+        for folder in found.folders:
             self._folders.add(folder)
-        for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in (*held, *late))):
-            text = f"{what} changed in peer.toml: start the agent again to use that"
+        for folder in found.tuned:
+            self._folders.tune(folder)
+        if is_announced_anew:
+            self._announce()
+        for key in found.need_a_start:
+            text = f"{key} changed in peer.toml: start the agent again to use that"
             self._teller.say("", text)
-        self._tell_left_out(learnt)
+        self._tell_left_out(plan.learnt)
 
     def _tell_left_out(self, learnt: Learnt) -> None:
         """Say which devices are not listed, whenever these are others than before."""

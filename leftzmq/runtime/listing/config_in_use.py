@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig, nobody_has_our_key
+from leftzmq.config import MAX_PEERS, Config, Endpoint, PeerConfig, nobody_has_our_key
 from leftzmq.pairing.learnt import FromRosters, Learnt, ListedMember, all_peers, merged
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.rosters import FolderMember
@@ -117,10 +117,10 @@ class ConfigInUse:
         self._listed.update(peer.key for peer in self._config.peers if peer.key)
         self._note_keyless(self._config)
 
-    def take_over(self, written: Config, config: Config, folders: Iterable[FolderConfig]) -> None:
-        """Use the peers of `config`, and these folders. All else stays until the next start."""
+    def take_over(self, written: Config, config: Config) -> None:
+        """Use all of `config` but [device], which stays until the next start."""
         self._written = written
-        self._config = replace(self._config, peers=config.peers, folders=tuple(folders))
+        self._config = replace(config, device=self._config.device)
         self._note_keyless(config)
 
     def list_device(self, device: DeviceKey) -> None:

@@ -106,7 +106,7 @@ class FolderVerbs:
         config, learnt = self._host.config, self._file.learnt
         folder = folder_named(config, asked.text("folder"))
         if learnt.folder(folder.id) is None:
-            do = "take its [[folder]] out there, and send the agent SIGHUP"
+            do = "take its [[folder]] out there, and `leftzmq reload`"
             raise UsageError(f"is written in {config.file}", folder.id, do)
         self._invitations.cancel(folder.id, self._clock())
         if learnt.holds(folder.id):

@@ -117,7 +117,7 @@ class PeerVerbs:
         written in peer.toml."""
         peer = self._peer_named(name)
         if peer.key is None or any(one.key == peer.key for one in self._host.written.peers):
-            do = "change its [[peer]] there, and send the agent SIGHUP"
+            do = "change its [[peer]] there, and `leftzmq reload`"
             raise UsageError(f"is written in {self._host.written.file}", peer.name, do)
         found = self._file.learnt.device(peer.key)
         if found is None:

@@ -256,6 +256,10 @@ class IndexClient:
         """Whether no answer is running and all invalid generations are swept."""
         return not self._running and not self._paused and self._index_view.swept
 
+    def tune(self, limits: Limits) -> None:
+        """From now on other devices' indexes may be as large as this."""
+        self._index_quota.tune(limits)
+
     def on_time_passed(self, now: float) -> Outputs:
         """Ask again for answers that are late; sweep invalid generations."""
         out = [*self._index_quota.on_time_passed(now), *self._sweep_some(), *self._end_waits(now)]

@@ -34,6 +34,9 @@ class IndexQuota:
         self._looking = False
         self._look_at: float | None = None
 
+    def tune(self, limits: Limits) -> None:
+        self._limits = limits
+
     # -- how much one device may announce ----------------------------------------------------------
 
     def too_large(self, held: HeldCount, more: HeldCount, ours: int) -> str:

@@ -81,6 +81,10 @@ class Scheduler:
         self._unseen = self._classifier.unseen
         self.stopped = False
 
+    def tune(self, patience_s: float) -> None:
+        """How long to wait for files that are touched from now on."""
+        self._look_queue.touched.patience_s = patience_s
+
     # -- questions -------------------------------------------------------------------------
 
     @property

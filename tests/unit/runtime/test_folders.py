@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from leftzmq.config import FolderConfig
+from leftzmq.config import FolderConfig, Limits
 from leftzmq.disk.watcher import Report
 from leftzmq.errors import StopCause
 from leftzmq.runtime.event_log import EventLog, Teller
@@ -170,14 +171,59 @@ def test_of_a_folder_that_is_gone_nothing_is_open(here: Here) -> None:
     assert open_below(here.base / "one") == open_below(here.state.index_file("one")) == []
 
 
-def test_a_folder_that_is_back_before_it_was_gone_stays(here: Here) -> None:
+def test_a_folder_that_is_back_before_it_was_gone_comes_when_all_of_the_old_one_is_closed(
+    here: Here,
+) -> None:
     here.folders.remove("one")
+    here.facts.clear()
     here.folders.add(here.config("one"))
+    before = here.by_id["one"]
+    assert here.facts == [] and here.told() == []
+    assert "one" in here.rosters.folders, "who brought it may say who is in"
+    here.folders.forget("one")
+    assert here.facts == [FolderAdded("one")] and here.by_id["one"] is not before
     here.openings.open_anew("one")
     here.folders.take_over("one")
-    here.folders.forget("one")
     assert here.by_id["one"].stopped is None and here.runs["one"].id == "one"
     assert open_below(here.base / "one")
+
+
+def test_a_folder_that_comes_in_place_of_another_one_is_opened_when_that_is_closed(
+    here: Here,
+) -> None:
+    config = replace(here.config("two"), path=here.base / "one")
+    make_secret(config.secret)
+    here.folders.remove("one")
+    here.facts.clear()
+    here.folders.add(config)
+    assert "two" in here.by_id and here.facts == []
+    here.folders.forget("one")
+    assert here.facts == [FolderAdded("two")] and list(here.by_id) == ["two"]
+
+
+def test_a_folder_that_goes_while_it_waits_never_comes(here: Here) -> None:
+    config = here.config("two")
+    make_secret(config.secret)
+    here.folders.remove("one")
+    here.folders.add(here.config("one"))
+    here.folders.remove("one")
+    here.folders.add(config)
+    here.folders.remove("two")
+    here.folders.forget("two")
+    here.folders.forget("one")
+    assert here.by_id == {} and here.rosters.folders == {}
+    assert not any(isinstance(fact, FolderAdded) for fact in here.facts)
+
+
+def test_other_limits_are_used_by_jobs_and_by_a_folder_that_is_opened_again(here: Here) -> None:
+    limits = Limits(trash_days=7.0)
+    here.folders.tune(replace(here.config("one"), limits=limits, patience_s=5.0))
+    assert here.runs["one"].limits == limits
+    assert here.by_id["one"].scheduler._look_queue.touched.patience_s == 5.0
+    assert here.by_id["one"].index_client._index_quota._limits == limits
+    here.openings.open_anew("one")
+    assert here.openings._anew["one"].context is not None
+    assert here.openings._anew["one"].context.limits == limits
 
 
 def test_a_folder_that_never_could_be_opened_is_removed_without_a_word(here: Here) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 import zmq
 
-from leftzmq.errors import Refusal
+from leftzmq.errors import ConfigError, Refusal
 from leftzmq.runtime.border.inbound import MAX_DETAIL_LETTERS, Inbound
 from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.sync.actions import Tell
@@ -34,6 +35,7 @@ from leftzmq.wire.messages import (
     Refusing,
     RosterPart,
 )
+from leftzmq.wire.replies import Reloaded
 
 B = DeviceKey(b"b" * 32)
 CAME, DIALED = Link(B, Way.CAME, b"\0route"), Link(B, Way.DIALED)
@@ -47,10 +49,13 @@ class Around:
         self.did: list[object] = []
         self.events: list[Event] = []
         self.refusal: StrangerRefused | None = None
+        self.wrong: ConfigError | None = None
         self.event_log = EventLog(5.0)
         parts: Any = self
         teller = Teller(self.event_log, self, self, lambda: 1.0, lambda: 2.0)
-        self.inbound = Inbound(self.admit, parts, self, self.event_log, self, teller, lambda: 7.0)
+        self.inbound = Inbound(
+            self.admit, parts, self, self, self.event_log, self, teller, lambda: 7.0
+        )
 
     def fact(self, raw: Raw) -> object:
         return self.inbound.fact_of(raw)
@@ -63,7 +68,13 @@ class Around:
         assert device == B and now == 7.0
         return self.refusal
 
-    # -- the seals, the desk
+    # -- the seals, the desk, the follower of peer.toml
+
+    def reload(self) -> Reloaded:
+        if self.wrong is not None:
+            raise self.wrong
+        names = (one.name for one in msgspec.structs.fields(Reloaded) if one.name != "file")
+        return Reloaded(file="/peer.toml", **{name: ["x"] for name in names})
 
     def open_page(self, arrived: object) -> str:
         return f"page: {type(arrived).__name__}"
@@ -183,3 +194,13 @@ def test_monitors_hear_what_the_log_hears() -> None:
     teller = Teller(around.event_log, around, around, lambda: 1.0, lambda: 2.0)
     teller.tell(Tell(EventKind.READY, {}))
     assert [event.kind for event in around.events] == [EventKind.READY] and len(heard) == 1
+
+
+def test_reload_is_answered_with_what_changed_or_with_what_is_wrong(around: Around) -> None:
+    assert around.fact(RawAsk(b"me", encode_ask("reload", {}))) is None
+    ((asker, reply),) = around.takes()  # type: ignore[misc]
+    assert asker == b"me" and reply["file"] == "/peer.toml" and reply["used"] == ["x"]
+    around.wrong = ConfigError("is not TOML", "/peer.toml", "correct that line")
+    around.fact(RawAsk(b"me", encode_ask("reload", {})))
+    why = {"what": "is not TOML", "where": "/peer.toml", "do": "correct that line"}
+    assert around.takes() == [(b"me", {"declined": why})]

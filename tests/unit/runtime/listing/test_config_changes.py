@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.config import Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
+from leftzmq.config import (
+    Config,
+    DeviceConfig,
+    DiscoveryConfig,
+    Endpoint,
+    FolderConfig,
+    Limits,
+    PeerConfig,
+)
 from leftzmq.runtime.listing.config_changes import ConfigChanges, changes
 
 HERE = Endpoint("127.0.0.1", 7700)
@@ -43,22 +51,44 @@ def test_peers(peers: tuple[PeerConfig, ...], found: ConfigChanges) -> None:
     assert changes(BEFORE, replace(BEFORE, peers=peers)) == found
 
 
-def test_what_else_changed_needs_a_start() -> None:
-    more = replace(FOLDER, id="more")
-    after = replace(
-        BEFORE,
-        device=replace(BEFORE.device, name="x"),
-        folders=(replace(FOLDER, patience_s=5.0), more),
+def test_of_this_device_each_key_that_changed_needs_a_start() -> None:
+    device = replace(BEFORE.device, name="x", news=HERE)
+    after = replace(BEFORE, device=device, folders=(FOLDER, MORE))
+    found = ConfigChanges(folders=(MORE,), need_a_start=("[device] name", "[device] news"))
+    assert changes(BEFORE, after) == found
+
+
+MORE = FolderConfig("more", Path("/more"), Path("/other secret"))
+RENAMED = replace(FOLDER, id="renamed")
+PLACED = replace(FOLDER, path=Path("/place"))
+KEYED_ANEW = replace(FOLDER, secret=Path("/new secret"), patience_s=5.0)
+
+
+@pytest.mark.parametrize(
+    ("folders", "found"),
+    [
+        ((FOLDER, MORE), ConfigChanges(folders=(MORE,))),
+        ((), ConfigChanges(gone=("share",))),
+        ((RENAMED,), ConfigChanges(folders=(RENAMED,), gone=("share",))),
+        ((PLACED,), ConfigChanges(folders=(PLACED,), gone=("share",))),
+        ((KEYED_ANEW,), ConfigChanges(folders=(KEYED_ANEW,), gone=("share",))),
+    ],
+)
+def test_folders(folders: tuple[FolderConfig, ...], found: ConfigChanges) -> None:
+    assert changes(BEFORE, replace(BEFORE, folders=folders)) == found
+
+
+def test_what_is_read_when_it_is_used_is_named_by_its_key() -> None:
+    tuned = replace(FOLDER, limits=Limits(trash_days=7.0, index_entries=5_000), patience_s=5.0)
+    keys = ("trash_days", "index_entries", "patience_s")
+    found = ConfigChanges(
+        tuned=(tuned,),
+        used=("[discovery] local", *(f"[[folder]] share {key}" for key in keys)),
     )
-    there, back = changes(BEFORE, after), changes(after, BEFORE)
-    assert there.need_a_start == ("[device]", "[[folder]] share", "[[folder]] more")
-    assert back.need_a_start == ("[device]", "[[folder]] share") and back.gone == ("more",)
-    assert there.folders == back.folders == () and there.gone == ()
+    discovery = DiscoveryConfig(local=False)
+    assert changes(BEFORE, replace(BEFORE, folders=(tuned,), discovery=discovery)) == found
 
 
-def test_a_folder_that_comes_or_goes_needs_no_start() -> None:
-    more = FolderConfig("more", Path("/more"), Path("/other secret"))
-    after = replace(BEFORE, folders=(FOLDER, more))
-    assert changes(BEFORE, after) == ConfigChanges(folders=(more,))
-    renamed = replace(BEFORE, folders=(replace(FOLDER, id="renamed"),))
-    assert changes(BEFORE, renamed) == ConfigChanges(folders=renamed.folders, gone=("share",))
+def test_a_peer_that_is_only_renamed_is_not_lost() -> None:
+    assert changes(BEFORE, replace(BEFORE, peers=(OTHER_NAME, C))).lost_peers == ()
+    assert changes(BEFORE, replace(BEFORE, peers=(OTHER_KEY,))).lost_peers == (B, C)

@@ -19,6 +19,7 @@ from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.rosters import FolderMember
 from leftzmq.wire.local import Event, EventKind
+from leftzmq.wire.replies import Reloaded
 
 US, B, C = b"a" * 32, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
 HEAD = """
@@ -63,6 +64,7 @@ class Around:
             self,
             lambda device: self.did.append(("cut off", device)),
             self._handle,
+            lambda: self.did.append("announce"),
             teller,
         )
 
@@ -114,8 +116,10 @@ class Around:
         assert any(one.id == config.id for one in self.in_use.config.folders)
         self.did.append(("add", config.id))
 
+    def tune(self, config: Any) -> None:
+        self.did.append(("tune", config.id, config.limits.trash_days))
+
     def remove(self, id: str) -> None:
-        assert all(one.id != id for one in self.in_use.config.folders)
         self.did.append(("remove", id))
 
     def members(self) -> list[FolderMember]:
@@ -203,7 +207,7 @@ def test_a_file_that_is_wrong_changes_nothing(tmp_path: Path, text: str) -> None
     around = Around(tmp_path, SHARE + peer("beta", B))
     around.reads(*([SHARE, text] if text else []))
     (said,) = around.said()
-    assert said.startswith("the peers stay as they are: ")
+    assert said.startswith("the peers and folders stay as they are: ")
     assert around.takes() == [] and around.listed() == {B} and around.in_use.written.folders
 
 
@@ -283,25 +287,74 @@ def test_a_folder_that_was_learnt_comes_and_goes(tmp_path: Path) -> None:
     assert around.takes() == [("add", "more"), ("remove", "more")] and around.told() == []
 
 
-def test_a_folder_that_a_person_took_out_runs_on_and_none_comes_in_its_place(
-    tmp_path: Path,
-) -> None:
-    other = SHARE.replace('"share"', '"other"', 1)
+OTHER = SHARE.replace('"share"', '"other"', 1)
+
+
+def test_a_folder_that_a_person_took_out_goes_before_another_one_comes(tmp_path: Path) -> None:
     around = Around(tmp_path, SHARE)
-    around.reads(other)
+    around.reads(OTHER)
+    assert around.takes() == [("remove", "share"), ("add", "other")] and around.said() == []
+    assert [one.id for one in around.in_use.config.folders] == ["other"]
+
+
+def test_a_folder_in_another_place_or_of_another_secret_goes_and_comes(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.reads(SHARE.replace('path = "share"', 'path = "place"'))
+    around.reads(SHARE.replace("share.secret", "new.secret"))
+    assert around.takes() == 2 * [("remove", "share"), ("add", "share")]
+
+
+def test_what_is_read_when_it_is_used_is_used(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.reads(SHARE, "trash_days = 7\n", "[discovery]\nlocal = false\n")
+    assert around.takes() == [("tune", "share", 7.0), "announce"]
+    assert not around.in_use.config.discovery.local
+
+
+def test_a_user_who_asks_is_told_what_changed(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + OTHER.replace("share", "third") + peer("beta", B, "1.2.3.4"))
+    more = SHARE.replace("share", "more")
+    moved = SHARE.replace('path = "share"', 'path = "place"')
+    peers = peer("gamma", C) + peer("beta", B, "1.2.3.5")
+    around.write(moved, "patience_s = 5\n", more, peers)
+    told = around.follower.reload()
+    assert told == Reloaded(
+        file=str(tmp_path / "peer.toml"),
+        peers_added=["gamma"],
+        peers_removed=[],
+        peers_moved=["beta"],
+        folders_added=["more"],
+        folders_removed=["other"],
+        folders_changed=["share"],
+        used=[],
+        need_a_start=[],
+    )
+    assert around.follower.reload().peers_added == [], "it is so already"
+
+
+def test_all_folders_are_taken_off_by_a_user_who_asks_alone(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.reads()
+    assert around.takes() == [] and "`leftzmq reload` takes all of them off" in around.said()[0]
+    assert around.follower.reload().folders_removed == ["share"]
+    assert around.takes() == [("remove", "share")]
+
+
+def test_a_user_who_asks_of_a_wrong_file_is_told_why(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.write(SHARE, "[[peer\n")
+    with pytest.raises(ConfigError, match=r"at line \d+"):
+        around.follower.reload()
     assert around.takes() == []
-    of_share, of_other = around.said()
-    assert of_share.startswith("[[folder]] share changed in peer.toml: start the agent again")
-    assert of_other.startswith("[[folder]] other changed")
-    assert [one.id for one in around.in_use.config.folders] == ["share"]
 
 
 def test_what_this_device_is_stays_until_the_next_start(tmp_path: Path) -> None:
     around = Around(tmp_path, SHARE)
     (tmp_path / "peer.toml").write_text(HEAD.replace("alpha", "omega") + SHARE)
-    around.follower.read_again()
-    (said,) = around.said()
-    assert said == "[device] changed in peer.toml: start the agent again to use that"
+    for _ in range(2):
+        assert around.follower.reload().need_a_start == ["[device] name"]
+        (said,) = around.said()
+        assert said == "[device] name changed in peer.toml: start the agent again to use that"
     assert around.in_use.config.device.name == "alpha"
     assert around.in_use.written.device.name == "omega"
 
