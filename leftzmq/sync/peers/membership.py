@@ -57,22 +57,28 @@ class Membership:
     ) -> None:
         self._us, self._folders, self._nonce = us, folders, nonce
         self._excludes = excludes
-        self._gone: dict[str, GoneFolder] = {}
+        self._gone: dict[bytes, tuple[str, GoneFolder]] = {}  # by the tag of its secret
 
     def on_folder_gone(self, id: str) -> None:
         """A folder that was taken off this device is about to go from `folders`. Its members are
         told so as long as this agent runs."""
         folder = self._folders[id]
         assert folder.stopped is not None
-        self._gone.pop(id, None)
-        self._gone[id] = GoneFolder(folder.keys, folder.stopped)
+        self._gone.pop(folder.keys.tag, None)
+        self._gone[folder.keys.tag] = id, GoneFolder(folder.keys, folder.stopped)
 
     def _named(self) -> dict[str, Shared | GoneFolder]:
         """Return the folders that are named to others; of those that are gone the last ones, as
-        many as a greeting has room for."""
-        gone = [id for id in self._gone if id not in self._folders]
+        many as a greeting has room for. One whose secret a folder has now is back, whatever its
+        id."""
+        here = {folder.keys.tag for folder in self._folders.values()}
+        gone = [
+            (id, folder)
+            for tag, (id, folder) in self._gone.items()
+            if tag not in here and id not in self._folders
+        ]
         room = max(0, MAX_FOLDERS - len(self._folders))
-        return {**self._folders, **{id: self._gone[id] for id in gone[max(0, len(gone) - room) :]}}
+        return {**self._folders, **dict(gone[max(0, len(gone) - room) :])}
 
     @property
     def any(self) -> bool:

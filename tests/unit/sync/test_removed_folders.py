@@ -162,3 +162,18 @@ def test_a_greeting_has_room_for_the_last_of_those_that_are_gone() -> None:
     proofs = {row.proof for row in members.said_to(them)}
     assert proof_of(folders["5"].keys, us, them) in proofs, "it is back, with other keys"
     assert proof_of(all_keys["5"], us, them) not in proofs and len(proofs) == MAX_FOLDERS
+
+
+def test_a_folder_that_is_back_under_another_id_is_not_also_told_as_gone() -> None:
+    us, them = DeviceKey(b"a" * 32), DeviceKey(b"b" * 32)
+    keys = derive_keys(b"k" * 32)
+    folders = {"old": FolderHere(keys)}
+    members = Membership(us, folders, fresh_nonce, lambda id, device: False)
+    members.on_folder_gone("old")
+    del folders["old"]
+    assert len(members.said_to(them)) == 1
+    folders["new"] = FolderHere(keys)
+    assert len(members.said_to(them)) == 1 and len(members.answered_to(them, ["new"])) == 1
+    members.on_folder_gone("new")
+    del folders["new"]
+    assert len(members.said_to(them)) == 1, "of one secret there is one row"
