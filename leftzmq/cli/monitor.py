@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check_folders(options: argparse.Namespace) -> None:
     """Raise UsageError for a folder that peer.toml does not have: nothing would ever be shown."""
-    known = [folder.id for folder in load(options.config).folders]
+    known = load(options.config).folder_ids
     for id in options.folder:
         if id not in known:
             do = f"there is {', '.join(known) or 'none yet'}"

@@ -21,6 +21,7 @@ from leftzmq.config.values import (
     FolderConfig,
     Limits,
     PeerConfig,
+    UnusableFolder,
 )
 from leftzmq.endpoint import Endpoint
 
@@ -34,6 +35,7 @@ __all__ = [
     "FolderConfig",
     "Limits",
     "PeerConfig",
+    "UnusableFolder",
     "config_file",
     "load",
     "load_device",

@@ -7,12 +7,13 @@ Must not know how the file is written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.config.toml_table import Table
-from leftzmq.config.values import Config, DeviceConfig, PeerConfig
+from leftzmq.config.values import Config, DeviceConfig, FolderConfig, PeerConfig
 from leftzmq.content.key_text import key_text
 from leftzmq.errors import ConfigError
 
@@ -21,8 +22,11 @@ _PEER_DO: Final = (
 )
 
 
-def all_different(found: list[tuple[Table, Any]], key: str) -> None:
-    """Raise ConfigError if two tables have the same value; tables without `key` are not compared.
+def not_different(
+    found: Iterable[tuple[Table, Any]], key: str
+) -> Iterator[tuple[Table, ConfigError]]:
+    """Yield each table that has the same value as an earlier one, with what is wrong; tables
+    without `key` are not compared.
 
     found: each table of the file with the value that was made of it.
     """
@@ -33,7 +37,7 @@ def all_different(found: list[tuple[Table, Any]], key: str) -> None:
             shown = key_text(value) if isinstance(value, bytes) else value
             what = f"is the same as that of {seen[value]}: {shown}"
             do = "each needs its own" if key != "key" else "one device is one [[peer]]"
-            raise ConfigError(what, table.where(key), do)
+            yield table, ConfigError(what, table.where(key), do)
 
 
 def nobody_is_us(device: DeviceConfig, found: list[tuple[Table, PeerConfig]]) -> None:
@@ -75,37 +79,81 @@ class _Place:
         return not self.itself.isdisjoint(other.lineage)
 
 
-def check_places(top: Table, config: Config) -> None:
-    """Check that no share contains another share, a secret, the state or this file, and that no
-    share lies in the state directory.
+def misplaced(
+    file: Path, device: DeviceConfig, found: Iterable[tuple[Table, FolderConfig]]
+) -> Iterator[tuple[Table, ConfigError]]:
+    """Yield each folder whose share contains another share, a secret, the state or this file, or
+    lies in the state directory or in another share, or whose secret lies in a share; with what is
+    wrong. Of two that cannot be used together the first one in the file can be used.
 
-    top: the file itself. Raises ConfigError, which says which path lies in which.
+    file: peer.toml; found: each table of a folder with the value that was made of it.
     """
-    shares = [
-        (f"[[folder]] no. {n}", _Place.at(one.path), _Place.at(one.secret))
-        for n, one in enumerate(config.folders, start=1)
-    ]
-    state, file = _Place.at(config.device.state), _Place.at(config.file.resolve())
+    state, itself = _Place.at(device.state), _Place.at(file.resolve())
+    good: list[_Placed] = []
+    for table, one in found:
+        placed = _Placed(table, _Place.at(one.path), _Place.at(one.secret))
+        error = placed.against(state, itself) or next(filter(None, map(placed.beside, good)), None)
+        if error is None:
+            good.append(placed)
+        else:
+            yield table, error
 
-    def refuse(place: str, key: str, why: str) -> ConfigError:
-        do = "what is in a share goes to every device: put them side by side"
-        return ConfigError(why, top.where(f"{place} {key}"), do)
 
-    for title, share, _ in shares:
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The places of one folder."""
+
+    table: Table
+    share: _Place
+    secret: _Place
+
+    def against(self, state: _Place, file: _Place) -> ConfigError | None:
+        """Return what is wrong with them, whatever other folders there are."""
+        share = self.share
         if share.holds(state):
-            raise refuse("[device]", "state", f"{state.path} is inside the share {share.path}")
+            where = f"{self.table.file}: [device] state"
+            return _refusal(f"{state.path} is inside the share {share.path}", where)
         if state.holds(share):
             why = f"{share.path} is inside the state directory {state.path}"
-            raise refuse(title, "path", why)
+            return _refusal(why, self.table.where("path"))
         if share.holds(file):
-            raise refuse(title, "path", f"{share.path} holds this very file")
-        for other_title, other, secret in shares:
-            if share.holds(secret):
-                why = f"{secret.path} is inside the share {share.path}"
-                raise refuse(other_title, "secret", why)
-            if other is not share and share.holds(other):
-                why = f"{other.path} is inside {share.path}, the share of {title}"
-                raise refuse(other_title, "path", why)
+            return _refusal(f"{share.path} holds this very file", self.table.where("path"))
+        return _secret_in(self, share)
+
+    def beside(self, other: _Placed) -> ConfigError | None:
+        """Return why they cannot be used together with those of another folder."""
+        if error := _secret_in(self, other.share) or _secret_in(other, self.share):
+            return error
+        for inner, outer in ((self, other), (other, self)):
+            if outer.share.holds(inner.share):
+                title = outer.table.title
+                why = f"{inner.share.path} is inside {outer.share.path}, the share of {title}"
+                return _refusal(why, inner.table.where("path"))
+        return None
+
+
+def _secret_in(placed: _Placed, share: _Place) -> ConfigError | None:
+    if not share.holds(placed.secret):
+        return None
+    why = f"{placed.secret.path} is inside the share {share.path}"
+    return _refusal(why, placed.table.where("secret"))
+
+
+def _refusal(why: str, where: str) -> ConfigError:
+    do = "what is in a share goes to every device: put them side by side"
+    return ConfigError(why, where, do)
+
+
+def check_beside(config: Config, folder: FolderConfig) -> None:
+    """Check that a folder may be there, too: its share (`check_share`), and its secret, which lies
+    in no share. Raises ConfigError."""
+    who = f"[[folder]] {folder.id}:"
+    check_share(config, folder.path, who)
+    for other in config.folders:
+        if _Place.at(other.path).holds(_Place.at(folder.secret)):
+            where = f"inside {other.path}, the share of the folder {other.id}"
+            do = "name another place: what is in a share goes to every device"
+            raise ConfigError(f"lies {where}", f"{who} {folder.secret}", do)
 
 
 def check_share(config: Config, path: Path, who: str) -> None:

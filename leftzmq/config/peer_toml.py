@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from leftzmq.config.checks import all_different, check_places, nobody_is_us
+from leftzmq.config.checks import misplaced, nobody_is_us, not_different
 from leftzmq.config.toml_table import Table
 from leftzmq.config.values import (
     INDEX_ENTRIES,
@@ -35,6 +35,8 @@ from leftzmq.config.values import (
     FolderConfig,
     Limits,
     PeerConfig,
+    UnusableFolder,
+    is_name,
 )
 from leftzmq.content.key_text import read_key
 from leftzmq.endpoint import Endpoint
@@ -47,71 +49,116 @@ _TABLES: Final = ("device", "discovery", "folder", "peer")
 
 
 def load(file: Path) -> Config:
-    """Read and check the whole of `file`; ConfigError says what is wrong, where, what to do."""
-    config, mistakes = load_with_mistakes(file)
-    if mistakes:
-        raise mistakes[0]
+    """Read and check `file`; ConfigError says what is wrong, where, what to do. A [[folder]] with a
+    mistake in it is unusable, and is no reason to refuse the file."""
+    found = _Found(file)
+    mistakes = found.mistakes
+    if of_file := [error for title, error in mistakes if title not in found.titles]:
+        raise of_file[0]
+    wrong: dict[str, ConfigError] = {}
+    for title, error in mistakes:
+        wrong.setdefault(title, error)
+    config = found.config
     assert config is not None
-    return config
+    taken = {one.id for table, one in found.folders if table.title not in wrong}
+    unusable: list[UnusableFolder] = []
+    for table in found.tables:
+        if table.title in wrong:
+            unusable.append(_unusable(table, wrong[table.title], taken))
+            taken.add(unusable[-1].id)
+    return replace(
+        config,
+        folders=tuple(one for table, one in found.folders if table.title not in wrong),
+        unusable=tuple(unusable),
+    )
 
 
 def load_with_mistakes(file: Path) -> tuple[Config | None, list[ConfigError]]:
     """Return the tables of `file` that can be read, None if [device] cannot; and what is wrong: the
-    first mistake of each table, and of each comparison of those that can be read."""
-    mistakes: list[ConfigError] = []
-    noted = partial(_noted, mistakes)
-    try:
-        top = _read(file)
-    except ConfigError as error:
-        return None, [error]
-    device: DeviceConfig | None = None
-    discovery = DiscoveryConfig()
-    folders: list[tuple[Table, FolderConfig]] = []
-    peers: list[tuple[Table, PeerConfig]] = []
-    with noted():
-        top.allow(*_TABLES)
-    with noted():
-        device = _device(top)
-    with noted():
-        discovery = _discovery(top)
-    with noted():
-        for table in top.tables("folder", MAX_FOLDERS):
-            with noted():
-                folders.append((table, _folder(table)))
-    are_whole = not mistakes
-    with noted():
-        for table in top.tables("peer", MAX_PEERS):
-            with noted():
-                peers.append((table, _peer(table)))
-    for key in ("id", "path", "secret"):
-        with noted():
-            all_different(folders, key)
-    for key in ("name", "key"):
-        with noted():
-            all_different(peers, key)
-    if device is None:
-        return None, mistakes
-    with noted():
-        nobody_is_us(device, peers)
-    config = Config(
-        file.absolute(),
-        device,
-        tuple(one for _, one in folders),
-        tuple(one for _, one in peers),
-        discovery,
-    )
-    if are_whole:  # else the folders' numbers would be wrong
-        with noted():
-            check_places(top, config)
-    return config, mistakes
+    first mistake of each table, and those of comparing the tables that can be read."""
+    found = _Found(file)
+    return found.config, [error for _, error in found.mistakes]
 
 
-@contextmanager
-def _noted(mistakes: list[ConfigError]) -> Iterator[None]:
+class _Found:
+    """What is in a file. config: of the tables that can be read, with all such folders.
+
+    tables: of the folders, folders: those of them that can be read; titles: of `tables`
+    mistakes: each with the title of the table in which it is; "": with none
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.config: Config | None = None
+        self.tables: list[Table] = []
+        self.folders: list[tuple[Table, FolderConfig]] = []
+        self.mistakes: list[tuple[str, ConfigError]] = []
+        try:
+            self._read(_read(file))
+        except ConfigError as error:
+            self.mistakes.append(("", error))
+
+    @property
+    def titles(self) -> set[str]:
+        return {table.title for table in self.tables}
+
+    def _read(self, top: Table) -> None:
+        device: DeviceConfig | None = None
+        discovery = DiscoveryConfig()
+        peers: list[tuple[Table, PeerConfig]] = []
+        with self._noted():
+            top.allow(*_TABLES)
+        with self._noted():
+            device = _device(top)
+        with self._noted():
+            discovery = _discovery(top)
+        with self._noted():
+            self.tables = top.tables("folder", MAX_FOLDERS)
+        for table in self.tables:
+            with self._noted(table):
+                self.folders.append((table, _folder(table)))
+        with self._noted():
+            for table in top.tables("peer", MAX_PEERS):
+                with self._noted():
+                    peers.append((table, _peer(table)))
+        for key in ("id", "path", "secret"):
+            self._note(not_different(self.folders, key))
+        for key in ("name", "key"):
+            self._note(not_different(peers, key))
+        if device is None:
+            return
+        with self._noted():
+            nobody_is_us(device, peers)
+        wrong = {title for title, _ in self.mistakes}
+        others = [(table, one) for table, one in self.folders if table.title not in wrong]
+        self._note(misplaced(top.file, device, others))
+        self.config = Config(
+            top.file.absolute(),
+            device,
+            tuple(one for _, one in self.folders),
+            tuple(one for _, one in peers),
+            discovery,
+        )
+
+    def _note(self, found: Iterable[tuple[Table, ConfigError]]) -> None:
+        self.mistakes += [(table.title, error) for table, error in found]
+
+    @contextmanager
+    def _noted(self, table: Table | None = None) -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as error:
+            self.mistakes.append(("" if table is None else table.title, error))
+
+
+def _unusable(table: Table, error: ConfigError, taken: Container[str]) -> UnusableFolder:
+    """taken: the ids of other folders."""
+    id: Any = table.values.get("id")
+    is_own = isinstance(id, str) and is_name(id) and id not in taken
     try:
-        yield
-    except ConfigError as error:
-        mistakes.append(error)
+        path = str(table.path("path"))
+    except ConfigError:
+        path = ""
+    return UnusableFolder(id if is_own else table.title, path, str(error))
 
 
 def load_device(file: Path) -> DeviceConfig:

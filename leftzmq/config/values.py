@@ -87,6 +87,20 @@ class FolderConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusableFolder:
+    """A folder that cannot be used as it is written. It keeps nothing else from being used.
+
+    id: its own; where it has none, or that of another folder: its place, such as "[[folder]] no. 2"
+    path: its share; "": it has none that can be read
+    why: the sentence that a user reads: what is wrong, where, and what to do
+    """
+
+    id: str
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeerConfig:
     """One [[peer]], or a device that was learnt.
 
@@ -107,10 +121,17 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file. file: where it was read from, absolute."""
+    """The whole file. file: where it was read from, absolute. unusable: folders that are not among
+    `folders`, because of what is wrong with them."""
 
     file: Path
     device: DeviceConfig
     folders: tuple[FolderConfig, ...]
     peers: tuple[PeerConfig, ...] = ()
     discovery: DiscoveryConfig = DiscoveryConfig()
+    unusable: tuple[UnusableFolder, ...] = ()
+
+    @property
+    def folder_ids(self) -> tuple[str, ...]:
+        """Of all folders, also of those that cannot be used."""
+        return (*(one.id for one in self.folders), *(one.id for one in self.unusable))

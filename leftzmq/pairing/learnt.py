@@ -16,8 +16,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
-from leftzmq.config.checks import check_share
+from leftzmq.config import (
+    MAX_PEERS,
+    Config,
+    Endpoint,
+    FolderConfig,
+    PeerConfig,
+    UnusableFolder,
+)
+from leftzmq.config.checks import check_beside, check_share
 from leftzmq.config.values import MAX_FOLDERS
 from leftzmq.content.key_text import key_beginning
 from leftzmq.errors import ConfigError
@@ -220,18 +227,37 @@ def merged(
 
     secret_file: returns the file of a folder's secret
     heard: returns where a device was heard of in the local network: the last places to try
-    Raises ConfigError if a share that was learnt lies in a place that is none for it now.
+
+    A share that was learnt was in a place for it at that time. So where a [[folder]] lies in its
+    way, the [[folder]] was written later, and is unusable.
     """
     peers = all_peers(config, learnt, rosters, heard)
-    ids = {folder.id for folder in config.folders}
-    found = replace(config, peers=peers[:MAX_PEERS])
+    unusable, taken = [*config.unusable], config.folder_ids
+    known = replace(config, folders=())
     for folder in learnt.folders:
-        if folder.id in ids or len(found.folders) >= MAX_FOLDERS:
+        if folder.id in taken:
             continue
-        check_share(found, folder.path, f"the folder {folder.id}, which was shared or joined,")
+        try:
+            who = f"the folder {folder.id}, which was shared or joined,"
+            check_share(known, folder.path, who)
+        except ConfigError as error:
+            unusable.append(UnusableFolder(folder.id, str(folder.path), str(error)))
+            continue
         more = FolderConfig(folder.id, folder.path, secret_file(folder.id))
-        found = replace(found, folders=(*found.folders, more))
-    return found
+        known = replace(known, folders=(*known.folders, more))
+    written: list[FolderConfig] = []
+    for one in config.folders:
+        try:
+            check_beside(known, one)
+            written.append(one)
+        except ConfigError as error:
+            unusable.append(UnusableFolder(one.id, str(one.path), str(error)))
+    return replace(
+        config,
+        peers=peers[:MAX_PEERS],
+        folders=(*written, *known.folders)[:MAX_FOLDERS],
+        unusable=tuple(unusable),
+    )
 
 
 def all_peers(

@@ -27,6 +27,7 @@ from leftzmq.disk.fs.real import missing_calls
 from leftzmq.errors import (
     BEGIN_ONE,
     NO_FOLDER,
+    KeyFileError,
     LeftError,
     OurMistake,
     Refusal,
@@ -41,6 +42,7 @@ from leftzmq.runtime.deadlines import AddressLook, DoorAgain, MemoryCheck, Signa
 from leftzmq.runtime.desk_host import DeskHost
 from leftzmq.runtime.event_log import AgentLog, EventLog, Teller
 from leftzmq.runtime.flight_recorder import FlightRecorder
+from leftzmq.runtime.folder_secrets import check_secret
 from leftzmq.runtime.folders import Folders
 from leftzmq.runtime.listing.config_follower import ConfigFollower
 from leftzmq.runtime.listing.config_in_use import ConfigInUse
@@ -172,6 +174,7 @@ class Agent:
             self._state.secret_file,
             lambda: self._rosters if self._hub is None else self._exchange,
             self._nearby.places_of,
+            partial(check_secret, self._state.path),
         )
         us = Signatory(self.device, partial(sign, self._keys.secret))
         name, label = self._config.device.name, self._in_use.label
@@ -182,10 +185,13 @@ class Agent:
         return learnt, not_left
 
     def _take_up_roster(self, folder: FolderConfig) -> None:
-        """Take up what is kept of a folder's members. Of a folder without a secret nothing is: it
-        is new, and follows when it is open."""
-        if folder.secret.exists():
-            self._rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)))
+        """Take up what is kept of a folder's members. Of a folder without a usable secret nothing
+        is: it is new, and follows when it is open, or it cannot be used."""
+        try:
+            keys = derive_keys(read_secret(folder.secret))
+        except KeyFileError:
+            return
+        self._rosters.add_folder(folder.id, keys)
 
     def _open_bus(self) -> None:
         device = self._config.device
@@ -266,13 +272,17 @@ class Agent:
         """Open the folders, and build the hub over all machines."""
         self._teller.say("", *missing_calls())
         configs = self._in_use.config.folders
-        if not configs:
+        for folder, error in self._folders.start(configs, self._adopt):
+            self._in_use.cannot_use(folder, error)
+        for one in self._in_use.unusable:
+            self._teller.say(one.id, one.why)
+        if not configs and not self._in_use.unusable:
             self._teller.say("", f"{NO_FOLDER}: {BEGIN_ONE}")
-        self._folders.start(configs, self._adopt)
         about = {
             "name": self._config.device.name,
             "key": device_key.public_text(self.device),
             "keyless": self._in_use.keyless,
+            "unusable": self._in_use.unusable,
         }
         self._hub = Node(self._by_id, self._peers, self._exchange, about)
 

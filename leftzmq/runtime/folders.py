@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, Protocol
 
 from leftzmq.config import FolderConfig
-from leftzmq.content.keys import derive_keys
+from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import LeftError, Stop, StopCause
 from leftzmq.runtime.event_log import Teller
 from leftzmq.runtime.opening import Opened, Openings
-from leftzmq.statedir import read_secret
 from leftzmq.sync.actions import Tell
 from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped, FolderTakenOff
 from leftzmq.sync.folder import Folder, FolderState
@@ -58,15 +57,29 @@ class Folders:
         self._by_id, self._openings = by_id, openings
         self._rosters, self._exchange = rosters, exchange
         self._removed: set[str] = set()  # taken off, and not closed yet
-        self._coming: dict[str, FolderConfig] = {}  # an older one of the same id is not closed yet
+        # Those whose id an older one has that is not closed yet.
+        self._coming: dict[str, tuple[FolderConfig, FolderKeys]] = {}
         self._unopened: list[str] = []  # opened when all that were taken off are closed
         self._runner, self._handle, self._teller = runner, handle, teller
 
-    def start(self, configs: Iterable[FolderConfig], adopt: Collection[str]) -> None:
-        """Open all folders, at a start of the agent. adopt: the ids of those whose share is as it
-        should be, whatever the index says. Raises LeftError, as `Openings.start`."""
+    def start(
+        self, configs: Iterable[FolderConfig], adopt: Collection[str]
+    ) -> list[tuple[FolderConfig, LeftError]]:
+        """Open all folders, at a start of the agent. Return those that could not be, with what is
+        wrong (`Openings.start`).
+
+        adopt: the ids of those whose share is as it should be, whatever the index says. Raises
+        LeftError if a roster cannot be used.
+        """
+        unusable: list[tuple[FolderConfig, LeftError]] = []
         for config in configs:
-            opened = self._opened_at_start(config, adopting=config.id in adopt)
+            try:
+                opened = self._opened_at_start(config, adopting=config.id in adopt)
+            except LeftError as error:
+                self._rosters.remove_folder(config.id)
+                self._openings.forget(config.id)
+                unusable.append((config, error))
+                continue
             self._by_id[config.id] = opened.folder
             if config.id not in self._rosters.folders:
                 self._rosters.add_folder(config.id, opened.folder.keys)
@@ -74,33 +87,35 @@ class Folders:
                 self._works_on(opened.context)
             else:
                 self._teller.tell(opened.folder.tell_stop())
+        return unusable
 
     def _opened_at_start(self, config: FolderConfig, *, adopting: bool) -> Opened:
         stop = self._rosters.put_out(config.id) if config.id in self._rosters.folders else None
         if stop is None:
             return self._openings.start(config.id, adopting=adopting)
-        opened = self._openings.add(config)
+        opened = self._openings.add(config, self._openings.keys(config))
         opened.folder.stopped = stop
         return opened
 
     def add(self, config: FolderConfig) -> None:
         """A folder is new while the agent runs: it is opened soon, by a worker. Those that were
-        taken off before are closed first: it may have the share of one of them."""
-        if config.id not in self._by_id:
-            self._enter(config)
-        elif self._know_roster(config):
-            self._coming[config.id] = config
+        taken off before are closed first: it may have the share of one of them. What its roster
+        says can be asked for at once.
 
-    def _enter(self, config: FolderConfig) -> None:
+        Raises LeftError if its secret or its roster cannot be used; then there is no such folder.
+        """
+        keys = self._openings.keys(config)
+        self._rosters.add_folder(config.id, keys)
+        self._exchange.folder_added(config.id)
+        if config.id in self._by_id:
+            self._coming[config.id] = config, keys
+        else:
+            self._enter(config, keys)
+
+    def _enter(self, config: FolderConfig, keys: FolderKeys) -> None:
         """The folder is there, stopped until it is opened."""
         id = config.id
-        if not self._know_roster(config):
-            return
-        try:
-            opened = self._openings.add(config)
-        except LeftError as error:
-            self._tell_not_opened(id, error)
-            return
+        opened = self._openings.add(config, keys)
         self._by_id[id] = opened.folder
         self._teller.tell(Tell(EventKind.FOLDER_ADDED, {"folder": id, "path": str(config.path)}))
         stop = self._rosters.put_out(id)
@@ -110,24 +125,6 @@ class Folders:
             self._unopened.append(id)
         else:
             self._handle(FolderAdded(id))
-
-    def _know_roster(self, config: FolderConfig) -> bool:
-        """Take up the roster of a folder, which whoever brought the folder may ask for at once.
-        Return whether its secret can be used. Raises LeftError if the roster cannot."""
-        id = config.id
-        if id in self._rosters.folders:
-            return True
-        try:
-            keys = derive_keys(read_secret(config.secret))
-        except LeftError as error:
-            self._tell_not_opened(id, error)
-            return False
-        self._rosters.add_folder(id, keys)
-        self._exchange.folder_added(id)
-        return True
-
-    def _tell_not_opened(self, id: str, error: LeftError) -> None:
-        self._teller.say(id, f"it cannot be opened before the next start: {error}")
 
     def take_over(self, id: str) -> None:
         """A stopped folder is open again: use its new machines."""
@@ -140,7 +137,7 @@ class Folders:
     def tune(self, config: FolderConfig) -> None:
         """A folder goes on with other limits, or with another patience."""
         if config.id in self._coming:
-            self._coming[config.id] = config
+            self._coming[config.id] = config, self._coming[config.id][1]
         elif config.id in self._by_id:
             self._openings.tune(config)
 
@@ -164,7 +161,7 @@ class Folders:
         self._runner.remove(id)
         self._openings.forget(id)
         if id in self._coming:
-            self._enter(self._coming.pop(id))
+            self._enter(*self._coming.pop(id))
         if not self._removed:
             unopened, self._unopened = self._unopened, []
             for each in unopened:

@@ -18,13 +18,14 @@ from typing import Final
 
 from leftzmq.config import FolderConfig
 from leftzmq.content.epochs import Epochs
-from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
+from leftzmq.content.keys import FolderKeys, device_mark
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.share import Share, cannot_be_used
 from leftzmq.disk.watcher import Report, Watcher
-from leftzmq.errors import IndexFailed, KeyFileError, ShareError, Stop, StopCause
+from leftzmq.errors import IndexFailed, ShareError, Stop, StopCause
 from leftzmq.index.store import Store
-from leftzmq.statedir import StateDir, make_secret, read_secret
+from leftzmq.runtime.folder_secrets import folder_keys
+from leftzmq.statedir import StateDir
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.link import DeviceKey
@@ -157,9 +158,9 @@ class Openings:
     def start(self, id: str, adopting: bool) -> Opened:
         """Open a folder at a start of the agent. It is stopped if its share is not the one we know,
         or if its index cannot be used. Raises LeftError if its secret cannot be used, or if another
-        leftzmq made its index."""
+        leftzmq made its index; then there is no such folder."""
         self._holds[id] = Hold(self._opening.is_held(id))
-        keys = self._keys(id)
+        keys = self.keys(self._configs[id])
         try:
             opened = self._open[id] = self._folder(id, keys, adopting)
         except IndexFailed as failed:
@@ -174,11 +175,10 @@ class Openings:
             opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
         return opened
 
-    def add(self, config: FolderConfig) -> Opened:
-        """Return a new folder that is stopped until `open_anew` and `take_over`. Its secret must
-        exist. Raises KeyFileError; then there is no such folder."""
+    def add(self, config: FolderConfig, keys: FolderKeys) -> Opened:
+        """Return a new folder that is stopped until `open_anew` and `take_over`."""
         self._holds[config.id] = Hold(self._opening.is_held(config.id))
-        folder = self._over(config, derive_keys(read_secret(config.secret)), Store.empty())
+        folder = self._over(config, keys, Store.empty())
         folder.stop(Stop(StopCause.OPENING, "it is being opened"))
         self._configs[config.id] = config
         opened = self._open[config.id] = Opened(folder)
@@ -197,7 +197,7 @@ class Openings:
         """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or
         OSError if its index or its secret cannot be used. Then nothing new is open."""
         self._open[id].close_share()
-        opened = self._folder(id, self._keys(id), adopting=False)
+        opened = self._folder(id, self.keys(self._configs[id]), adopting=False)
         opened.token = self._open[id].token
         try:
             opened.begin_life_of(self._opening, self._configs[id], adopting=False)
@@ -230,10 +230,10 @@ class Openings:
         for opened in (*self._anew.values(), *self._open.values()):
             opened.close()
 
-    def _keys(self, id: str) -> FolderKeys:
-        config = self._configs[id]
-        is_new = not self._opening.state.index_file(id).exists() and not config.secret.exists()
-        return derive_keys(_secret_of(config, is_new))
+    def keys(self, config: FolderConfig) -> FolderKeys:
+        """Return the keys of a folder that is about to come; its secret is made if it is new.
+        Raises KeyFileError."""
+        return folder_keys(self._opening.state.path, config)
 
     def _folder(self, id: str, keys: FolderKeys, adopting: bool) -> Opened:
         """Open the folder's index, and build its machines."""
@@ -271,20 +271,6 @@ def forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
     if swept:
         store.sweep(*swept)
     store.commit()
-
-
-def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
-    """Return the folder's secret. It is made only if the state does not know the folder yet."""
-    if is_new:
-        return make_secret(config.secret)
-    try:
-        return read_secret(config.secret)
-    except FileNotFoundError as error:
-        raise KeyFileError(
-            "the folder's secret is missing",
-            str(config.secret),
-            "restore it, or copy it from another device of this folder",
-        ) from error
 
 
 def _open_share(config: FolderConfig, token: bytes | None, adopting: bool) -> Share:

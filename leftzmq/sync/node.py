@@ -113,11 +113,17 @@ class Node:
             rosters.excludes,
         )
         self.wait_questions = WaitQuestions(
-            folders, peers.by_key.values, peers.connected, about.get("keyless", ())
+            folders,
+            peers.by_key.values,
+            peers.connected,
+            about.get("keyless", ()),
+            about.get("unusable", ()),
         )
         self.conflicts = Conflicts(self._names_of_devices)
         self.join_plans = JoinPlans()
-        self.commands = Commands(folders, self.conflicts, self.join_plans)
+        self.commands = Commands(
+            folders, self.conflicts, self.join_plans, about.get("unusable", ())
+        )
         self._heartbeat = Heartbeat(folders)
         self.reopening = Reopening()
         self._rate_limits = RateLimits(peers.by_key)
@@ -361,6 +367,7 @@ class Node:
             self._about["keyless"],
             self.peers,
             self.folders.values(),
+            self._about.get("unusable", ()),
             self.downloader,
             Times(self._now, self._wall_ns / 1e9),
             self.conflicts.by,

@@ -550,10 +550,18 @@ class FolderList(Reply, frozen=True, kw_only=True):
 # ---- peer.toml ----------------------------------------------------------------------------------
 
 
+class FolderUnusable(Reply, frozen=True, kw_only=True):
+    """A folder that cannot be used. folder: its id, or its place in peer.toml. why: the sentence
+    that a user reads."""
+
+    folder: str
+    why: str
+
+
 class Reloaded(Reply, frozen=True, kw_only=True):
     """What changed when peer.toml was read again: names of peers, ids of folders. changed: folders
-    that have another path or secret. used: other keys that count from now on; need_a_start: those
-    that do not."""
+    that have another path or secret. unusable: all that cannot be used, also before. used: other
+    keys that count from now on; need_a_start: those that do not."""
 
     file: str
     peers_added: list[str]
@@ -562,5 +570,6 @@ class Reloaded(Reply, frozen=True, kw_only=True):
     folders_added: list[str]
     folders_removed: list[str]
     folders_changed: list[str]
+    unusable: list[FolderUnusable]
     used: list[str]
     need_a_start: list[str]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
-from leftzmq.statedir import make_secret
+from leftzmq.statedir import index_file, make_secret
 from leftzmq.transport.ipc.client import ask
 
 DEADLINE_S = 20.0
@@ -102,3 +102,137 @@ def test_a_file_that_is_wrong_is_a_sentence_with_its_line_and_changes_nothing(
     assert code == 2 and f"{config(a)}: is not TOML: " in said and "(at line " in said
     assert run(b, "reload", "-c", str(config(b)))[0] == 0
     assert is_in_sync(b, a, "after")
+
+
+def stopped(actor: Actor, id: str) -> str:
+    """Return why `status` says that a folder is stopped; "" if it is not."""
+    found = folders(actor)[id]
+    return str(found["why"]) if found["state"] == "stopped" else ""
+
+
+def unusable(answer: dict[str, Any]) -> dict[str, str]:
+    return {each["folder"]: each["why"] for each in answer["unusable"]}
+
+
+def test_a_folder_that_is_taken_out_while_it_syncs_goes_and_comes_back_as_it_was(
+    stage: Stage,
+) -> None:
+    a, b = stage.actors
+    whole = {actor.name: config(actor).read_text() for actor in (a, b)}
+    make_secret(stage.home / "more.secret")
+    for actor in (a, b):
+        config(actor).write_text(whole[actor.name] + folder("more", "more", "../more.secret"))
+        actor.start()
+    assert is_in_sync(a, b, "old") and is_in_sync(a, b, "new", "more")
+    large = os.urandom(150 << 20)
+    (a.share / "large").write_bytes(large)
+    soon(lambda: folders(b)["share"]["arriving"])
+    text = config(b).read_text()
+    (index,) = b.state.glob(f"{index_file(b.state, 'share').name}")
+    entry = text[text.index("[[folder]]") : text.index("[[peer]]")]
+    assert reloads(b, text.replace(entry, "")) == {"folders_removed": ["share"]}
+    soon(lambda: list(folders(b)) == ["more"])
+    assert (b.share / "old").exists() and index.exists()
+    assert (b.home / "../share.secret").exists()
+    assert is_in_sync(a, b, "goes on", "more")
+    assert not (b.share / "large").exists()
+    assert reloads(b, text) == {"folders_added": ["share"]}
+    soon(lambda: (b.share / "large").exists() and (b.share / "large").read_bytes() == large)
+    assert is_in_sync(b, a, "back")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (folder("bad", "share/inside"), "is inside"),
+        (folder("bad", "."), "state is inside the share"),
+        (folder("bad", "bad", "share/bad.secret"), "is inside the share"),
+        (folder("bad", "bad", "/proc/self/x/bad.secret"), "cannot be made: "),
+        (folder("bad", "bad") + "trash_day = 3\n", "is not known (did you mean"),
+        (folder("bad", "bad", "short.secret"), "64 hex digits are wanted, 4 were found"),
+        (folder("bad", "bad", "../share.secret"), "is the same as that of"),
+    ],
+)
+def test_a_folder_with_a_mistake_stops_nothing_else(stage: Stage, wrong: str, why: str) -> None:
+    a, b = stage.actors
+    (a.home / "short.secret").write_text("abcd")
+    (a.home / "short.secret").chmod(0o600)
+    head, *peers = config(a).read_text().split("[[peer]]")
+    text = "[[peer]]".join((head + wrong, *peers))
+    config(a).write_text(text)
+    for actor in (a, b):  # at a start
+        actor.start()
+    assert why in stopped(a, "bad") and is_in_sync(a, b, "one")
+    assert list(unusable(reloads(a, text))) == ["bad"]
+    reloads(a, text.replace(wrong, ""))
+    assert "bad" not in folders(a)
+    answer = reloads(a, text)
+    assert set(answer) == {"unusable"} and why in unusable(answer)["bad"]
+    assert why in stopped(a, "bad") and is_in_sync(b, a, "two")
+    _, said = run(a, "status")
+    assert "bad" in said and why.split(" (")[0][:12] in " ".join(said.split())
+    reloads(a, text.replace(wrong, folder("bad", "good")))
+    soon(lambda: folders(a)["bad"]["state"] in ("idle", "alone"))
+
+
+def test_a_share_that_cannot_be_made_is_a_stopped_folder(stage: Stage) -> None:
+    a, b = stage.actors
+    (a.home / "file").write_text("a file")
+    a.start()
+    b.start()
+    text = config(a).read_text()
+    assert reloads(a, text + folder("bad", "file/in")) == {"folders_added": ["bad"]}
+    soon(lambda: "file/in" in stopped(a, "bad"))
+    assert is_in_sync(a, b, "one")
+    (a.home / "file").unlink()
+    soon(lambda: not stopped(a, "bad"))
+
+
+def test_a_secret_that_is_missing_stops_its_folder_until_it_is_back(stage: Stage) -> None:
+    a, b = stage.actors
+    text = config(a).read_text() + folder("more", "more")
+    config(a).write_text(text)
+    a.start()
+    b.start()
+    soon(lambda: folders(a)["more"]["state"] in ("idle", "alone"))
+    a.stop()
+    (a.home / "more.secret").rename(a.home / "kept")
+    a.start()
+    assert "more.secret: there is no such file" in stopped(a, "more")
+    assert is_in_sync(a, b, "one")
+    assert run(a, "problems", "--folder", "more")[0] == 1
+    code, said = run(a, "wait", "--timeout", "1")
+    assert code == 3 and "folder more is stopped: " in said
+    (a.home / "kept").rename(a.home / "more.secret")
+    assert reloads(a, text) == {"folders_added": ["more"]}
+    soon(lambda: folders(a)["more"]["state"] in ("idle", "alone"))
+
+
+def test_a_folder_of_another_id_is_another_one_and_needs_the_old_marker_gone(stage: Stage) -> None:
+    a, b = stage.actors
+    a.start()
+    b.start()
+    assert is_in_sync(a, b, "one")
+    text = config(a).read_text()
+    other = text.replace('id     = "share"', 'id     = "other"')
+    assert reloads(a, other) == {"folders_added": ["other"], "folders_removed": ["share"]}
+    soon(lambda: list(folders(a)) == ["other"] and "'share', not of 'other'" in stopped(a, "other"))
+    assert (a.share / "one").exists()
+    assert reloads(a, text) == {"folders_added": ["share"], "folders_removed": ["other"]}
+    assert is_in_sync(a, b, "two")
+
+
+def test_a_share_that_was_moved_goes_on_in_its_new_place(stage: Stage) -> None:
+    a, b = stage.actors
+    a.start()
+    b.start()
+    assert is_in_sync(a, b, "one")
+    text = config(a).read_text()
+    a.share.rename(a.home / "moved")
+    moved = text.replace('path   = "share"', 'path   = "moved"')
+    assert reloads(a, moved) == {"folders_changed": ["share"]}
+    data = os.urandom(5000)
+    soon(lambda: folders(a)["share"]["state"] == "idle")
+    (a.home / "moved" / "two").write_bytes(data)
+    soon(lambda: (b.share / "two").exists() and (b.share / "two").read_bytes() == data)
+    assert not a.share.exists()

@@ -21,13 +21,13 @@ from leftzmq.cli.shell import json_text
 from leftzmq.config import Config, FolderConfig, load_with_mistakes, nobody_has_our_key
 from leftzmq.disk.share import cannot_be_used, check_unopened
 from leftzmq.endpoint import Endpoint
-from leftzmq.errors import ConfigError, KeyFileError, LeftError, counted
+from leftzmq.errors import ConfigError, LeftError, counted
+from leftzmq.runtime.folder_secrets import check_secret
 from leftzmq.statedir import (
     check_state_dir,
     device_key_file,
     index_file,
     lock_holder,
-    read_secret,
     why_not_made,
 )
 from leftzmq.transport import device_key, platform
@@ -72,7 +72,7 @@ def _mistakes_around(config: Config) -> list[LeftError]:
     for folder in config.folders:
         is_known = index_file(state, folder.id).exists()
         with _noted(found):
-            _check_secret(folder.secret, is_known)
+            check_secret(state, folder)
         with _noted(found):
             _check_share(folder, is_known)
     found += _mistakes_in_ports(config)
@@ -93,15 +93,6 @@ def _check_key(config: Config, file: Path) -> None:
     if file.exists():
         pair = device_key.load(file)
         nobody_has_our_key(config, pair.public)
-
-
-def _check_secret(file: Path, is_known: bool) -> None:
-    """A new folder's secret is made by the agent; is_known: the state knows the folder."""
-    if is_known or os.path.lexists(file):
-        read_secret(file)
-    elif error := why_not_made(file):
-        do = "name a place where this user may write"
-        raise KeyFileError(f"cannot be made: {error.strerror}", str(file), do)
 
 
 def _check_share(folder: FolderConfig, is_known: bool) -> None:

@@ -67,3 +67,5 @@ def _lines(answer: Reloaded) -> Iterator[str]:
         names: list[str] = getattr(answer, name)
         if names:
             yield printable(f"{title}: {', '.join(names)}")
+    for one in answer.unusable:
+        yield printable(f"{one.folder} is stopped: {one.why}")

@@ -21,7 +21,7 @@ from leftzmq.sync.actions import Tell
 from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.local import EventKind
-from leftzmq.wire.replies import Reloaded
+from leftzmq.wire.replies import FolderUnusable, Reloaded
 
 
 class ChangesFolders(Protocol):
@@ -61,14 +61,16 @@ class ConfigPlan:
         """The answer to `reload`, as if the plan were carried out."""
         found = self.found
         come = [one.id for one in found.folders]
+        stay = [*come, *(one.id for one in self.config.unusable)]
         return Reloaded(
             file=str(self.written.file),
             peers_added=[peer.name for peer in found.added],
             peers_removed=[peer.name for peer in found.removed],
             peers_moved=[peer.name for peer in found.moved],
             folders_added=[id for id in come if id not in found.gone],
-            folders_removed=[id for id in found.gone if id not in come],
+            folders_removed=[id for id in found.gone if id not in stay],
             folders_changed=[id for id in come if id in found.gone],
+            unusable=[FolderUnusable(folder=o.id, why=o.why) for o in self.config.unusable],
             used=list(found.used),
             need_a_start=list(found.need_a_start),
         )
@@ -109,10 +111,11 @@ class ConfigFollower:
         """Take over what changed in peer.toml. A file that is wrong changes nothing."""
         try:
             plan = self.plan()
-            if self._in_use.written.folders and not plan.written.folders:
+            written = plan.written
+            if self._in_use.written.folders and not (written.folders or written.unusable):
                 # It may be half of a file that is being written.
                 do = "`leftzmq reload` takes all of them off, if that is meant"
-                raise ConfigError("has no [[folder]] any more", str(plan.written.file), do)
+                raise ConfigError("has no [[folder]] any more", str(written.file), do)
             self.carry_out(plan)
         except LeftError as error:
             self._teller.say("", f"the peers and folders stay as they are: {error}")
@@ -142,21 +145,27 @@ class ConfigFollower:
             self._teller.say("", f"the members of the folders are not all listed: {error}")
 
     def check_learnt(self, learnt: Learnt) -> None:
-        """Raise LeftError if `use_learnt` could not use this."""
-        self._in_use.merged(self._in_use.written, learnt)
+        """Raise LeftError if `use_learnt` could not use this, or not beside what is in use."""
+        found = self._in_use.merged(self._in_use.written, learnt)
+        for one in found.unusable:
+            if one not in self._in_use.unusable:
+                raise ConfigError(one.why)
 
     def use_learnt(self, learnt: Learnt) -> None:
-        self._use(self._plan(self._in_use.written, learnt))
+        """Raises LeftError if a folder could not come."""
+        for error in self._use(self._plan(self._in_use.written, learnt)):
+            raise error
 
     def _plan(self, written: Config, learnt: Learnt) -> ConfigPlan:
         """Raises LeftError; then all is as before."""
         config = self._in_use.merged(written, learnt)
         return ConfigPlan(written, learnt, config, changes(self._in_use.config, config))
 
-    def _use(self, plan: ConfigPlan) -> None:
+    def _use(self, plan: ConfigPlan) -> list[LeftError]:
         """List, dial and open what is new in peer.toml or was learnt; cut off and stop what is not
-        there any more."""
+        there any more. Return why folders could not come."""
         in_use, found = self._in_use, plan.found
+        known = tuple(in_use.unusable)
         for peer in found.removed:
             self._unlist(_key_of(peer))
         first = {peer.key: peer.address for peer in in_use.config.peers}
@@ -176,8 +185,7 @@ class ConfigFollower:
             self._teller.tell(Tell(EventKind.PEER_LIST, dict(names)))
         for id in found.gone:
             self._folders.remove(id)
-        for folder in found.folders:
-            self._folders.add(folder)
+        errors = [error for folder in found.folders if (error := self._added(folder))]
         for folder in found.tuned:
             self._folders.tune(folder)
         if is_announced_anew:
@@ -186,6 +194,19 @@ class ConfigFollower:
             text = f"{key} changed in peer.toml: start the agent again to use that"
             self._teller.say("", text)
         self._tell_left_out(plan.learnt)
+        for one in in_use.unusable:
+            if one not in known:
+                self._teller.say(one.id, one.why)
+        return errors
+
+    def _added(self, folder: FolderConfig) -> LeftError | None:
+        """Return why the folder could not come."""
+        try:
+            self._folders.add(folder)
+        except LeftError as error:
+            self._in_use.cannot_use(folder, error)
+            return error
+        return None
 
     def _tell_left_out(self, learnt: Learnt) -> None:
         """Say which devices are not listed, whenever these are others than before."""

@@ -11,7 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from leftzmq.config import MAX_PEERS, Config, Endpoint, PeerConfig, nobody_has_our_key
+from leftzmq.config import (
+    MAX_PEERS,
+    Config,
+    Endpoint,
+    FolderConfig,
+    PeerConfig,
+    UnusableFolder,
+    nobody_has_our_key,
+)
+from leftzmq.errors import LeftError
 from leftzmq.pairing.learnt import FromRosters, Learnt, ListedMember, all_peers, merged
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.rosters import FolderMember
@@ -33,6 +42,7 @@ class ConfigInUse:
 
     device: our own key, 32 bytes; secret_file: returns the file of a folder's secret
     rosters: returns who says who is in; heard: returns where a device was heard of nearby
+    check_secret: checks that a folder's secret can be used or made; raises LeftError
     require: checks that this machine has what the peers need, of which each has so many addresses;
         raises PlatformError
     """
@@ -44,13 +54,16 @@ class ConfigInUse:
         secret_file: Callable[[str], Path],
         rosters: Callable[[], SaysWhoIsIn],
         heard: Callable[[bytes], tuple[Endpoint, ...]],
+        check_secret: Callable[[FolderConfig], None],
         require: Callable[[Iterable[int]], None] = platform.require,
     ) -> None:
         self._written = self._config = written
         self._device, self._secret_file = device, secret_file
         self._rosters, self._heard, self._require = rosters, heard, require
+        self._check_secret, self._opens = check_secret, frozenset[FolderConfig]()
         self._listed: set[bytes] = set()
         self._keyless: list[str] = []
+        self._unusable: list[UnusableFolder] = []
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -74,6 +87,11 @@ class ConfigInUse:
         """The names of peers whose key is not known yet, as they are at any time."""
         return self._keyless
 
+    @property
+    def unusable(self) -> Sequence[UnusableFolder]:
+        """The folders that cannot be used, as they are at any time."""
+        return self._unusable
+
     def label(self, device: DeviceKey) -> str:
         """Return how this device calls another one; "": it has no name for it."""
         return next((peer.name for peer in self._config.peers if peer.key == device), "")
@@ -82,11 +100,28 @@ class ConfigInUse:
         return any(peer.key == device for peer in self._written.peers)
 
     def merged(self, written: Config, learnt: Learnt) -> Config:
-        """Return what would be in use with these. Raises LeftError if that cannot be."""
+        """Return what would be in use with these. Raises LeftError if that cannot be. A folder that
+        cannot be used is no reason for that."""
         said = self._said_by_rosters()
-        config = merged(written, learnt, self._secret_file, said, self._heard)
+        here = replace(
+            written, device=self._config.device
+        )  # this one's state, until the next start
+        config = merged(here, learnt, self._secret_file, said, self._heard)
+        config = self._with_secrets(replace(config, device=written.device))
         nobody_has_our_key(config, self._device)
         self._require(len(peer.addresses) for peer in config.peers)
+        return config
+
+    def _with_secrets(self, config: Config) -> Config:
+        """Return the config without folders whose secrets cannot be used; one that is open goes on
+        with what it has."""
+        for folder in config.folders:
+            if any(_is_same_place(folder, one) for one in self._opens):
+                continue
+            try:
+                self._check_secret(folder)
+            except LeftError as error:
+                config = _without(config, folder, error)
         return config
 
     def left_out(self, learnt: Learnt) -> tuple[PeerConfig, ...]:
@@ -113,15 +148,19 @@ class ConfigInUse:
 
     def begin(self, learnt: Learnt) -> None:
         """Take up all at a start of the agent. Raises LeftError."""
-        self._config = self.merged(self._written, learnt)
+        self.take_over(self._written, self.merged(self._written, learnt))
         self._listed.update(peer.key for peer in self._config.peers if peer.key)
-        self._note_keyless(self._config)
 
     def take_over(self, written: Config, config: Config) -> None:
         """Use all of `config` but [device], which stays until the next start."""
         self._written = written
         self._config = replace(config, device=self._config.device)
-        self._note_keyless(config)
+        self._note()
+
+    def cannot_use(self, folder: FolderConfig, error: LeftError) -> None:
+        """A folder could not be opened. It is tried again when the config is read again."""
+        self._config = _without(self._config, folder, error)
+        self._note()
 
     def list_device(self, device: DeviceKey) -> None:
         """From now on the gate lets it in."""
@@ -130,5 +169,18 @@ class ConfigInUse:
     def unlist_device(self, device: DeviceKey) -> None:
         self._listed.discard(bytes(device))
 
-    def _note_keyless(self, config: Config) -> None:
+    def _note(self) -> None:
+        config = self._config
+        self._opens = frozenset(config.folders)
         self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
+        self._unusable[:] = config.unusable
+
+
+def _is_same_place(one: FolderConfig, other: FolderConfig) -> bool:
+    return (one.id, one.path, one.secret) == (other.id, other.path, other.secret)
+
+
+def _without(config: Config, folder: FolderConfig, error: LeftError) -> Config:
+    one = UnusableFolder(folder.id, str(folder.path), str(error))
+    others = tuple(each for each in config.folders if each.id != folder.id)
+    return replace(config, folders=others, unusable=(*config.unusable, one))

@@ -88,28 +88,36 @@ class FolderVerbs:
         return PlaceShown(folder=here, held=True, inviter=inviter)
 
     def list_all(self, asked: AskedFields) -> FolderList:
-        learnt = {one.id: one for one in self._file.learnt.folders}
+        config = self._host.config
+        places = [(one.id, str(one.path)) for one in config.folders]
+        places += [(one.id, one.path) for one in config.unusable]
         return FolderList(
             folders=[
                 ListedFolder(
-                    id=folder.id,
-                    path=str(folder.path),
-                    state=self._host.folder_state(folder.id),
-                    origin=(learnt[folder.id].origin if folder.id in learnt else Origin.FILE).value,
+                    id=id,
+                    path=path,
+                    state=self._host.folder_state(id),
+                    origin=self._origin(id).value,
                 )
-                for folder in self._host.config.folders
+                for id, path in places
             ]
         )
+
+    def _origin(self, id: str) -> Origin:
+        learnt = self._file.learnt.folder(id)
+        return Origin.FILE if learnt is None else learnt.origin
 
     def remove(self, asked: AskedFields) -> FolderRemoved:
         """Its files, its secret and its index stay: who joins it here again goes on."""
         config, learnt = self._host.config, self._file.learnt
-        folder = folder_named(config, asked.text("folder"))
+        id = asked.text("folder")
+        unusable = next((one for one in config.unusable if one.id == id), None)
+        folder = unusable or folder_named(config, id)
         if learnt.folder(folder.id) is None:
             do = "take its [[folder]] out there, and `leftzmq reload`"
             raise UsageError(f"is written in {config.file}", folder.id, do)
         self._invitations.cancel(folder.id, self._clock())
-        if learnt.holds(folder.id):
+        if learnt.holds(folder.id) and unusable is None:
             self._leaving.leave(held_folder(learnt, folder.id))
         else:
             self._file.save(learnt.without_folder(folder.id))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from leftzmq.config import MAX_PEERS
 from leftzmq.config.checks import check_share
-from leftzmq.errors import KeyFileError, UsageError
+from leftzmq.errors import ConfigError, KeyFileError, UsageError
 from leftzmq.pairing.learnt import JoinMade, LearntDevice, LearntFolder, Origin, name_for_new_peer
 from leftzmq.runtime.pairing.asked_fields import AskedFields
 from leftzmq.runtime.pairing.host import KnowsConfig
@@ -112,16 +112,23 @@ class JoinVerbs:
 
     def say_yes(self, asked: AskedFields) -> JoinAnswered:
         """The plan of a join is agreed to. It is durable before anything is told or changed."""
-        folder = held_folder(self._file.learnt, asked.text("folder"))
+        folder = self._held(asked.text("folder"))
         self._file.save(self._file.learnt.with_folder(folder.agreed()))
         self._host.end_hold(folder.id)
         return JoinAnswered(folder=folder.id, path=str(folder.path))
 
     def say_no(self, asked: AskedFields) -> JoinAnswered:
         """The plan of a join is not agreed to: this device leaves the folder again."""
-        folder = held_folder(self._file.learnt, asked.text("folder"))
+        folder = self._held(asked.text("folder"))
         self._leaving.leave(folder)
         return JoinAnswered(folder=folder.id, path=str(folder.path))
+
+    def _held(self, id: str) -> LearntFolder:
+        """Return the folder, which waits for an answer and can be used. Raises LeftError."""
+        for one in self._host.config.unusable:
+            if one.id == id:
+                raise ConfigError(one.why)
+        return held_folder(self._file.learnt, id)
 
     def _to_be_held(self, folder: LearntFolder, device: bytes) -> LearntFolder:
         """Note what there was nothing of before."""

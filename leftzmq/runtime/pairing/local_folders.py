@@ -37,7 +37,7 @@ def check_id(config: Config, id: str) -> None:
     if len(config.folders) >= MAX_FOLDERS:
         what = f"this device has {MAX_FOLDERS} folders, and can have no more"
         raise UsageError(what, "", "share what holds several of them instead")
-    if id and any(folder.id == id for folder in config.folders):
+    if id in config.folder_ids:
         what = "is the name of another folder of this device"
         raise UsageError(what, id, "name it otherwise with --folder, or leave that out")
     if id and not is_name(id):

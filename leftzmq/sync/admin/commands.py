@@ -6,9 +6,10 @@ Knows verbs and their fields. Must not know what a question leads to: the folder
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from leftzmq.config import UnusableFolder
 from leftzmq.disk.apply.resolve import Wish
 from leftzmq.disk.trash.trash import is_batch
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refused
@@ -28,12 +29,16 @@ _CHANGES: Final = ("trash restore", "accept", "revert", "conflicts resolve")
 
 
 class Commands:
-    """One per agent."""
+    """One per agent. unusable: folders that cannot be used, as they are at any time."""
 
     def __init__(
-        self, folders: Mapping[str, Folder], conflicts: Conflicts, join_plans: JoinPlans
+        self,
+        folders: Mapping[str, Folder],
+        conflicts: Conflicts,
+        join_plans: JoinPlans,
+        unusable: Sequence[UnusableFolder] = (),
     ) -> None:
-        self._folders, self._about_copies = folders, conflicts
+        self._folders, self._about_copies, self._unusable = folders, conflicts, unusable
         self._join_plans = join_plans
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
@@ -52,7 +57,7 @@ class Commands:
                 ask = self._join_plan
             case _:
                 return None
-        if not self._folders:
+        if not self._folders and not self._unusable:
             return [declined(fact.asker, NO_FOLDER, "", BEGIN_ONE)]
         folder = self._folder(_text(fact, "folder"))
         if isinstance(folder, str):
@@ -66,8 +71,12 @@ class Commands:
     def _folder(self, id: str) -> Folder | str:
         """Return the folder of this id, or the only folder; or a sentence that says what is
         wrong."""
-        names = ", ".join(self._folders)
-        if not id and len(self._folders) == 1:
+        wrong = {one.id: one for one in self._unusable}
+        names = ", ".join((*self._folders, *wrong))
+        if id in wrong or (not id and not self._folders and len(wrong) == 1):
+            one = wrong[id or next(iter(wrong))]
+            return f"the folder {one.id} is stopped: {one.why}"
+        if not id and not wrong and len(self._folders) == 1:
             return next(iter(self._folders.values()))
         if not id:
             return f"there are several folders here: {names}"

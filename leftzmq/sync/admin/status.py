@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.config import UnusableFolder
 from leftzmq.errors import Problem
 from leftzmq.sync.admin.peer_progress import (
     IN_FOLDER,
@@ -28,6 +29,7 @@ from leftzmq.sync.peers.refused_keys import Visit
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.wire.replies import (
     FolderStatus,
+    HeldBack,
     MemberStatus,
     NumberedProblem,
     PeerStatus,
@@ -63,14 +65,16 @@ def status(
     keyless: Iterable[str],
     peers: Peers,
     folders: Iterable[Folder],
+    unusable: Iterable[UnusableFolder],
     downloader: Downloader,
     times: Times,
     by: Callable[[str], str],
     removed_from: Callable[[str], list[str]],
 ) -> Status:
     """Return the whole answer. keyless: peers in peer.toml that have no key and are never
-    connected. by: returns the name of the device that wrote a conflict copy, from the copy's path.
-    removed_from: returns the folders from which the device of a key was removed."""
+    connected. unusable: folders that could not even be made. by: returns the name of the device
+    that wrote a conflict copy, from the copy's path. removed_from: returns the folders from which
+    the device of a key was removed."""
     shares = list(folders)
     devices = list(peers.by_key.values())
     found = {folder.id: members(folder, devices) for folder in shares}
@@ -94,7 +98,33 @@ def status(
         folders=[
             _folder(folder, downloader, peers, found[folder.id], times, by, room)
             for folder in shares
-        ],
+        ]
+        + [_nothing_of(folder) for folder in unusable],
+    )
+
+
+def _nothing_of(folder: UnusableFolder) -> FolderStatus:
+    return FolderStatus(
+        id=folder.id,
+        state=FolderState.STOPPED.value,
+        shared_with=[],
+        members=[],
+        why=folder.why,
+        files=0,
+        bytes=0,
+        tickets=0,
+        need_bytes=0,
+        problems=0,
+        conflicts=0,
+        sent_bytes=0,
+        received_bytes=0,
+        held=HeldBack(),
+        rate=0,
+        arriving=0,
+        under_way=[],
+        problem_list=[],
+        conflict_list=[],
+        conflict_devices=[],
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
+from leftzmq.config import UnusableFolder
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Problem, ProblemKind, counted
 from leftzmq.sync.actions import Action, Answer, Outputs, Work, declined
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
@@ -74,6 +75,7 @@ class Waiter:
     path: the path in question in each of them, with everything below; "": the whole folder
     named: the devices that it waits for; None: the connected ones
     strangers: requested names of devices that can never be connected
+    is_of_all: no folder was named, so those that cannot be used are in question, too
     cookies: folder -> the cookie that was not seen there yet ("": a walk)
     """
 
@@ -83,6 +85,7 @@ class Waiter:
     path: str
     named: tuple[Peer, ...] | None
     strangers: tuple[str, ...]
+    is_of_all: bool = False
     cookies: dict[str, str] = field(default_factory=dict)
     again_at: float = 0.0  # when its part of a folder may be counted again
     clear: set[str] = field(default_factory=set)  # folders where no device lacks anything at `path`
@@ -106,7 +109,7 @@ class _Naming:
 
 class WaitQuestions:
     """One per agent. peers: the peers that have a key. keyless: names of the other peers in the
-    config, which may change."""
+    config, unusable: folders of it that cannot be used; both may change."""
 
     def __init__(
         self,
@@ -114,9 +117,10 @@ class WaitQuestions:
         peers: Callable[[], Iterable[Peer]],
         connected: Callable[[], list[Any]],
         keyless: Sequence[str] = (),
+        unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._peers, self._connected = folders, peers, connected
-        self._keyless = keyless
+        self._keyless, self._unusable = keyless, unusable
         self._waiters: list[Waiter] = []
         self._endings: dict[int, _Naming] = {}
         self._counting: dict[int, tuple[Waiter, str]] = {}  # waiter and folder
@@ -154,9 +158,13 @@ class WaitQuestions:
         if math.isnan(timeout_s):
             timeout_s = DEFAULT_TIMEOUT_S
         id, path = _text(fact, "folder"), _text(fact, "path")
-        names = ", ".join(self._folders)
-        if not self._folders:
+        wrong = {one.id: one.why for one in self._unusable}
+        names = ", ".join((*self._folders, *wrong))
+        if not self._folders and not wrong:
             return declined(fact.asker, NO_FOLDER, id, BEGIN_ONE)
+        if id in wrong or not self._folders:
+            id = id if id in wrong else next(iter(wrong))
+            return declined(fact.asker, f"folder {id} is stopped: {wrong[id]}")
         if id and id not in self._folders:
             return declined(fact.asker, f"there is no such folder here; there is {names}", id)
         if path and not id and len(self._folders) != 1:
@@ -167,7 +175,7 @@ class WaitQuestions:
         if isinstance(named, Answer):
             return named
         peers, strangers = named
-        return Waiter(fact.asker, now + timeout_s, folders, path, peers, strangers)
+        return Waiter(fact.asker, now + timeout_s, folders, path, peers, strangers, not id)
 
     def _named(self, fact: Asked) -> tuple[tuple[Peer, ...] | None, tuple[str, ...]] | Answer:
         """Return the devices to wait for, and the names of those that can never be connected."""
@@ -327,6 +335,8 @@ class WaitQuestions:
             return f"{waiter.strangers[0]} has no key in the config"
         if waiter.named is None and not self._connected():
             return "no peer is connected"
+        if waiter.is_of_all and self._unusable:
+            return f"folder {self._unusable[0].id} is stopped: {self._unusable[0].why}"
         for id in waiter.folders:
             folder = self._folders[id]
             if folder.stopped is None and folder.hold.holds:

@@ -207,8 +207,8 @@ def test_a_path_of_an_error_is_escaped(tmp_path: Path) -> None:
     file = home / "peer.toml"
     device = '[device]\nname = "a"\nstate = "state"\nlisten = "tcp://127.0.0.1:0"\n'
     for text in (
-        device + f'[[folder]]\n"{json.dumps("x" + NASTY)[1:-1]}" = 1\n',
-        device + "[[folder]]\n",
+        device + f'[[peer]]\n"{json.dumps("x" + NASTY)[1:-1]}" = 1\n',
+        device + "[[peer]]\n",
         "x",
     ):
         file.write_text(text)

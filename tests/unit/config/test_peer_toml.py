@@ -20,6 +20,7 @@ from leftzmq.config import (
     load,
     load_device,
     load_discovery,
+    load_with_mistakes,
     nobody_has_our_key,
 )
 from leftzmq.content.key_text import key_text, read_key
@@ -56,11 +57,10 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def complaint(tmp_path: Path, text: str) -> str:
     """What the user reads, with the folder's name cut off."""
-    with pytest.raises(ConfigError) as caught:
-        load(written(tmp_path, text))
-    assert caught.value.exit_code == 2
-    assert caught.value.do, "it says what is wrong, but not what to do"
-    return str(caught.value).removeprefix(f"{tmp_path}/")
+    error, *_ = load_with_mistakes(written(tmp_path, text))[1]
+    assert error.exit_code == 2
+    assert error.do, "it says what is wrong, but not what to do"
+    return str(error).removeprefix(f"{tmp_path}/")
 
 
 def folder(name: str, path: str | Path, secret: str | Path) -> str:
@@ -500,9 +500,8 @@ def test_what_is_no_config_is_a_sentence(tmp_path: Path, name: str) -> None:
     text, said = NO_FILES[name]
     file = tmp_path / "peer.toml"
     file.write_text(text)
-    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
-        load(file)
-    assert caught.value.exit_code == 2
+    error, *_ = load_with_mistakes(file)[1]
+    assert said in str(error) and error.exit_code == 2
 
 
 @pytest.mark.parametrize("read", [load, load_device])
@@ -518,3 +517,61 @@ def test_what_is_no_file_does_not_hang(tmp_path: Path, read: Any) -> None:
     ):
         with pytest.raises(ConfigError, match=said):
             read(place)
+
+
+# -- a folder with a mistake keeps nothing else from being used -----------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "used", "unusable"),
+    [
+        (folder("a", "one", "a.s") + "x = 1\n" + folder("b", "two", "b.s"), ["b"], ["a"]),
+        (folder("a", "one", "a.s") + folder("b", "one/in", "b.s"), ["a"], ["b"]),
+        (folder("a", "one/in", "a.s") + folder("b", "one", "b.s"), ["a"], ["b"]),
+        (folder("a", "one", "a.s") + folder("b", "two", "one/b.s"), ["a"], ["b"]),
+        (folder("a", "one", "two/a.s") + folder("b", "two", "b.s"), ["a"], ["b"]),
+        (folder("a", "one", "one/a.s") + folder("b", "two", "b.s"), ["b"], ["a"]),
+        (folder("a", ".", "a.s") + folder("b", "one", "b.s"), ["b"], ["a"]),
+        (folder("a", "state/in", "a.s") + folder("b", "one", "b.s"), ["b"], ["a"]),
+        (folder("a", "one", "a.s") + folder("a", "two", "b.s"), ["a"], ["[[folder]] no. 2"]),
+        (folder("a", "one", "a.s") + folder("b", "two", "a.s"), ["a"], ["b"]),
+        (
+            folder("a", "one", "a.s")
+            + folder("b", "one/in", "b.s")
+            + folder("c", "one/in/deep", "c.s")
+            + folder("d", "two", "d.s"),
+            ["a", "d"],
+            ["b", "c"],
+        ),
+        (
+            "[[folder]]\n[[folder]]\nid = 5\n" + folder("c", "one", "c.s"),
+            ["c"],
+            ["[[folder]] no. 1", "[[folder]] no. 2"],
+        ),
+    ],
+)
+def test_a_folder_with_a_mistake_is_left_out_and_named(
+    tmp_path: Path, text: str, used: list[str], unusable: list[str]
+) -> None:
+    file = written(tmp_path, DEVICE + text + PEER)
+    config = load(file)
+    assert [one.id for one in config.folders] == used and len(config.peers) == 1
+    assert [one.id for one in config.unusable] == unusable
+    assert config.folder_ids == (*used, *unusable)
+    said = [str(error) for error in load_with_mistakes(file)[1]]
+    assert all(one.why in said for one in config.unusable)
+
+
+def test_what_an_unusable_folder_names_is_shown_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    text = folder("a", "one", "a.s") + 'x = 1\n[[folder]]\nid = "b"\npath = 5\n'
+    first, second = load(written(tmp_path, DEVICE + text)).unusable
+    assert (first.path, second.path) == (str(tmp_path / "one"), "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["folder = 3\n" + DEVICE, DEVICE + "[other]\n", DEVICE + '[[peer]]\nkey = "x"\n', FOLDER],
+)
+def test_a_mistake_elsewhere_is_one_of_the_whole_file(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(ConfigError):
+        load(written(tmp_path, wrong))

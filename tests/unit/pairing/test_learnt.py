@@ -145,8 +145,9 @@ def test_what_is_written_wins(tmp_path: Path) -> None:
 def test_a_share_in_a_place_that_is_none_is_named(tmp_path: Path, place: str) -> None:
     written = config(tmp_path)
     learnt = replace(LEARNT, folders=(replace(FOLDER, path=tmp_path / place),))
-    with pytest.raises(ConfigError, match="docs-k3x9"):
-        both(written, learnt)
+    (unusable,) = both(written, learnt).unusable
+    assert "docs-k3x9" in unusable.why
+    assert unusable.id == ("share" if place == "share/in" else "docs-k3x9")
 
 
 def test_no_more_peers_than_a_device_can_have(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from leftzmq.config import FolderConfig, Limits
 from leftzmq.disk.watcher import Report
-from leftzmq.errors import StopCause
+from leftzmq.errors import KeyFileError, StopCause
 from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.runtime.folders import TAKEN_OFF, Folders
 from leftzmq.runtime.opening import Opening, Openings
@@ -63,7 +63,7 @@ class Here:
             self.facts.append,
             Teller(EventLog(0.0), self, self, lambda: 1.0, lambda: 2.0),
         )
-        self.folders.start(configs, ())
+        self.unusable = self.folders.start(configs, ())
 
     def add(self, context: FolderContext) -> None:
         self.runs[context.id] = context
@@ -148,11 +148,25 @@ def test_a_new_folder_is_there_at_once_and_opened_later(here: Here) -> None:
     assert here.facts[1:] == [FolderBegun("two")] and here.runs["two"].id == "two"
 
 
-def test_a_new_folder_without_its_secret_is_none(here: Here) -> None:
+def test_the_secret_of_a_new_folder_is_made_and_of_one_that_was_here_it_must_be_there(
+    here: Here,
+) -> None:
     here.folders.add(here.config("two"))
-    assert list(here.by_id) == ["one"] and here.facts == []
-    assert here.told() == [(EventKind.PROBLEM, "two")]
-    assert here.folders.state("two") is FolderState.STOPPED
+    assert here.config("two").secret.exists() and here.facts == [FolderAdded("two")]
+    here.state.index_file("three").touch()
+    with pytest.raises(KeyFileError):
+        here.folders.add(here.config("three"))
+    assert list(here.by_id) == ["one", "two"] and "three" not in here.rosters.folders
+
+
+def test_at_a_start_a_folder_that_cannot_be_used_is_returned_and_the_others_are_open(
+    tmp_path: Path, state: StateDir
+) -> None:
+    state.index_file("two").touch()
+    with closing(Here(tmp_path, state, "one", "two", "three")) as here:
+        ((config, error),) = here.unusable
+        assert config.id == "two" and isinstance(error, KeyFileError)
+        assert list(here.by_id) == ["one", "three"] and here.facts == []
 
 
 def test_a_folder_that_is_taken_off_is_stopped_for_good(here: Here) -> None:
@@ -226,8 +240,7 @@ def test_other_limits_are_used_by_jobs_and_by_a_folder_that_is_opened_again(here
     assert here.openings._anew["one"].context.limits == limits
 
 
-def test_a_folder_that_never_could_be_opened_is_removed_without_a_word(here: Here) -> None:
-    here.folders.add(here.config("two"))
+def test_a_folder_that_is_not_there_is_removed_without_a_word(here: Here) -> None:
     here.folders.remove("two")
     assert here.facts == [] and list(here.by_id) == ["one"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from leftzmq.config import MAX_PEERS, Endpoint, load
+from leftzmq.config import MAX_PEERS, Endpoint, FolderConfig, load
 from leftzmq.content.key_text import key_beginning, key_text
-from leftzmq.errors import ConfigError, LeftError, PlatformError
+from leftzmq.errors import ConfigError, KeyFileError, LeftError, PlatformError, RosterError
 from leftzmq.pairing.learnt import Learnt, LearntDevice, LearntFolder, Origin
 from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.runtime.listing.config_follower import ConfigFollower
@@ -46,6 +46,8 @@ class Around:
         self.is_in: list[FolderMember] = []
         self.near: dict[bytes, tuple[Endpoint, ...]] = {}
         self.most = 62
+        self.no_secrets: set[str] = set()  # ids of folders whose secrets are missing
+        self.unopened: set[str] = set()  # ids of folders that cannot be opened
         self.write(text)
         self.in_use = ConfigInUse(
             load(base / "peer.toml"),
@@ -53,6 +55,7 @@ class Around:
             lambda id: base / f"{id}.secret",
             lambda: self,
             lambda key: self.near.get(key, ()),
+            self._check_secret,
             self._require,
         )
         self.in_use.begin(self.learnt)
@@ -99,6 +102,10 @@ class Around:
         if len(list(addresses)) > self.most:
             raise PlatformError("has too few descriptors")
 
+    def _check_secret(self, folder: FolderConfig) -> None:
+        if folder.id in self.no_secrets:
+            raise KeyFileError("there is no such file", str(folder.secret))
+
     def _handle(self, fact: Fact) -> None:
         self.did.append(fact)
 
@@ -114,6 +121,8 @@ class Around:
 
     def add(self, config: Any) -> None:
         assert any(one.id == config.id for one in self.in_use.config.folders)
+        if config.id in self.unopened:
+            raise RosterError("no room")
         self.did.append(("add", config.id))
 
     def tune(self, config: Any) -> None:
@@ -328,6 +337,7 @@ def test_a_user_who_asks_is_told_what_changed(tmp_path: Path) -> None:
         folders_changed=["share"],
         used=[],
         need_a_start=[],
+        unusable=[],
     )
     assert around.follower.reload().peers_added == [], "it is so already"
 
@@ -365,3 +375,90 @@ def test_a_share_that_was_learnt_may_not_lie_in_another_one(tmp_path: Path) -> N
     with pytest.raises(ConfigError):
         around.follower.check_learnt(learnt_folder(tmp_path, "share/inside"))
     assert EventKind.PEER_LIST not in [event.kind for event in around.events]
+
+
+# -- folders that cannot be used ------------------------------------------------------------------
+
+
+def ids(around: Around) -> tuple[list[str], list[str]]:
+    """Return the folders that are in use, and those that cannot be."""
+    config = around.in_use.config
+    assert list(around.in_use.unusable) == list(config.unusable)
+    return [one.id for one in config.folders], [one.id for one in config.unusable]
+
+
+def test_a_folder_with_a_mistake_is_named_and_all_else_is_used(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.reads(SHARE, OTHER.replace('"share"', '"third"'), "trash_day = 3\n", peer("beta", B))
+    assert around.takes() == [listed("beta", B, dials=False)]
+    (said,) = around.said()
+    assert "peer.toml: [[folder]] no. 2 trash_day: is not known (did you mean" in said
+    assert ids(around) == (["share"], ["other"])
+    told = around.follower.reload()
+    assert [(one.folder, one.why) for one in told.unusable] == [("other", said)]
+    assert around.said() == [], "it is known already"
+    around.reads(SHARE, OTHER.replace('"share"', '"third"').replace("share.s", "third.s"))
+    assert ("add", "other") in around.takes() and ids(around) == (["share", "other"], [])
+
+
+def test_a_folder_that_runs_and_has_a_mistake_now_is_stopped_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    around = Around(tmp_path, SHARE)
+    around.write(SHARE, "patience_s = 0\n")
+    told = around.follower.reload()
+    assert told.folders_removed == [] and told.unusable[0].folder == "share"
+    assert around.takes() == [("remove", "share")] and ids(around) == ([], ["share"])
+    around.reads(SHARE)
+    assert around.takes() == [("add", "share")] and ids(around) == (["share"], [])
+
+
+def test_a_secret_that_is_missing_stops_the_folder_that_is_about_to_come_alone(
+    tmp_path: Path,
+) -> None:
+    around = Around(tmp_path, SHARE)
+    around.no_secrets = {"share", "more"}
+    more = SHARE.replace("share", "more")
+    around.reads(SHARE, more)
+    assert around.takes() == [] and ids(around) == (["share"], ["more"])
+    assert around.said()[0].endswith("more.secret: there is no such file")
+    around.no_secrets = set()
+    around.follower.look_again()
+    assert around.takes() == [("add", "more")] and ids(around) == (["share", "more"], [])
+
+
+def test_a_folder_that_could_not_be_opened_is_named_and_tried_again(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.unopened = {"more"}
+    around.reads(SHARE, SHARE.replace("share", "more"))
+    assert ids(around) == (["share"], ["more"]) and around.said() == ["no room"]
+    around.unopened = set()
+    around.follower.reload()
+    assert around.takes() == [("add", "more")] and ids(around) == (["share", "more"], [])
+
+
+def test_who_shares_is_told_that_the_folder_could_not_come(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.unopened = {"more"}
+    with pytest.raises(RosterError):
+        around.learns(learnt_folder(tmp_path))
+
+
+def test_a_written_folder_in_the_way_of_one_that_was_learnt_is_unusable(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE, learnt_folder(tmp_path))
+    around.reads(SHARE, OTHER.replace('"share"', '"more/inside"').replace("share.s", "o.s"))
+    assert ids(around) == (["share", "more"], ["other"]) and around.takes() == []
+    assert "the share of the folder more" in around.said()[0]
+
+
+def test_a_folder_may_not_lie_in_the_state_that_this_agent_has_nor_in_the_next_one(
+    tmp_path: Path,
+) -> None:
+    around = Around(tmp_path, SHARE)
+    more = SHARE.replace('"share"', '"more"', 1).replace("share.s", "more.s")
+    text = HEAD.replace('"state"', '"next"') + SHARE + more.replace('"share"', '"state/in"')
+    (tmp_path / "peer.toml").write_text(text)
+    told = around.follower.reload()
+    assert told.need_a_start == ["[device] state"] and told.unusable[0].folder == "more"
+    (tmp_path / "peer.toml").write_text(text.replace('"state/in"', '"next/in"'))
+    assert around.follower.reload().unusable[0].folder == "more"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.config import Config, DeviceConfig, Endpoint, PeerConfig
+from leftzmq.config import Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
 from leftzmq.pairing.learnt import Learnt, LearntDevice, Origin
 from leftzmq.runtime.listing.config_in_use import ConfigInUse
 from leftzmq.runtime.listing.vouching import Vouching
@@ -15,10 +15,15 @@ from leftzmq.sync.link import DeviceKey
 US, B, C = b"a" * 32, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
 
 
+def no_check(folder: FolderConfig) -> None: ...
+
+
 def vouching(*learnt: LearntDevice) -> Vouching:
     device = DeviceConfig("alpha", Path("/state"), Endpoint("0.0.0.0", 7700))
     written = Config(Path("/peer.toml"), device, (), (PeerConfig("gamma", None, C),))
-    in_use = ConfigInUse(written, US, Path, lambda: pytest.fail("not asked"), lambda key: ())
+    in_use = ConfigInUse(
+        written, US, Path, lambda: pytest.fail("not asked"), lambda key: (), no_check
+    )
     return Vouching(in_use, lambda: Learnt(learnt))
 
 

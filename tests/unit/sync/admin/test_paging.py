@@ -86,7 +86,7 @@ def test_status_of_many_folders_fits(mesh: Mesh) -> None:
     times = module.Times(0.0, 0.0)
     folders, downloader = [a.folder] * 64, a.node.downloader
     answer = module.status(
-        a.name, a.name, [], peers, folders, downloader, times, str, lambda key: []
+        a.name, a.name, [], peers, folders, [], downloader, times, str, lambda key: []
     ).fields()
     assert packed_bytes(answer) <= MAX_REPLY_BYTES
     assert all(folder["problem_list"] for folder in answer["folders"])
