@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from leftzmq.index import lefting_states
 from leftzmq.pairing import invitations
+from leftzmq.runtime.listing import config_watch
 from leftzmq.sync import reopening
 from leftzmq.sync.apply import active_ticket
 from leftzmq.sync.download import transfer
@@ -91,6 +92,12 @@ MACHINES: Final = (
         "leftzmq/sync/reopening.py",
         reopening.FolderRest.RUNNING,
         reopening.MOVES,
+    ),
+    Machine(
+        "peer.toml while it is watched",
+        "leftzmq/runtime/listing/config_watch.py",
+        config_watch.WatchState.CALM,
+        config_watch.MOVES,
     ),
 )
 

@@ -232,7 +232,7 @@ def _device(top: Table) -> DeviceConfig:
     if "device" not in top.values:
         raise top.missing("device")
     table = top.table("device")
-    table.allow("name", "state", "listen", "bulk", "news")
+    table.allow("name", "state", "listen", "bulk", "news", "watch_config")
     name, state = table.name("name"), table.path("state")
     table.required("listen")
     seen: dict[Endpoint, str] = {}
@@ -243,7 +243,8 @@ def _device(top: Table) -> DeviceConfig:
             do = f"give {key} another port, or leave it out"
             raise ConfigError(f"is the same as {seen[endpoint]}", table.where(key), do)
     assert own["listen"] is not None
-    return DeviceConfig(name, state, own["listen"], own["bulk"], own["news"])
+    watches = table.yes_or_no("watch_config", False)
+    return DeviceConfig(name, state, own["listen"], own["bulk"], own["news"], watches)
 
 
 def _folder(table: Table) -> FolderConfig:

@@ -36,13 +36,15 @@ def is_name(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """[device]. bulk, news: None = any free port on the host of `listen`."""
+    """[device]. bulk, news: None = any free port on the host of `listen`. watch_config: whether the
+    agent reads the file again by itself when it changed."""
 
     name: str
     state: Path
     listen: Endpoint
     bulk: Endpoint | None = None
     news: Endpoint | None = None
+    watch_config: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ from leftzmq.runtime.folder_secrets import check_secret
 from leftzmq.runtime.folders import Folders
 from leftzmq.runtime.listing.config_follower import ConfigFollower
 from leftzmq.runtime.listing.config_in_use import ConfigInUse
+from leftzmq.runtime.listing.config_reading import ConfigReading
+from leftzmq.runtime.listing.config_watch import ConfigWatch, stamp_of
 from leftzmq.runtime.listing.nearby import Nearby
 from leftzmq.runtime.listing.vouching import Vouching
 from leftzmq.runtime.loop import Loop
@@ -138,7 +140,7 @@ class Agent:
             self.node.admit,
             self._seals,
             self._pairing,
-            self._follower,
+            self._reading,
             self._event_log,
             self.bus,
             self._teller,
@@ -243,6 +245,12 @@ class Agent:
             self._nearby.meet,
             self._teller,
         )
+        self._reading = ConfigReading(
+            self._follower,
+            ConfigWatch(partial(stamp_of, self._config.file)),
+            lambda: self._in_use.config.device.watch_config,
+            self._teller,
+        )
         self._seals = Seals(self._keys, self._by_id)
         host = DeskHost(
             self._in_use,
@@ -328,7 +336,8 @@ class Agent:
         for name in self._signals.take_ignored(now):
             self._teller.say("", f"{name} came and is ignored: the agent goes on as it is")
         if self._signals.take_read_peers(now):
-            self._follower.read_again()
+            self._reading.on_signal()
+        self._reading.tick(now)
         self._pairing.tick()
         self._teller.say("", *self._door_again.tick(now))
         self._log.tick(now)
@@ -381,7 +390,7 @@ class Agent:
     def _deadline(self, now: float) -> float:
         due = [self.node.deadline(now), self._log.deadline(), self._pairing.deadline()]
         due += [self._signals.deadline(), self._door_again.deadline()]
-        due += [self._address_look.deadline()]
+        due += [self._address_look.deadline(), self._reading.deadline()]
         return min(at for at in due if at is not None)
 
     def _handle(self, fact: Fact) -> None:

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +237,88 @@ def test_a_share_that_was_moved_goes_on_in_its_new_place(stage: Stage) -> None:
     (a.home / "moved" / "two").write_bytes(data)
     soon(lambda: (b.share / "two").exists() and (b.share / "two").read_bytes() == data)
     assert not a.share.exists()
+
+
+# -- the watch ------------------------------------------------------------------------------------
+
+
+def watched(actor: Actor) -> str:
+    text = config(actor).read_text().replace("[device]\n", "[device]\nwatch_config = true\n")
+    config(actor).write_text(text)
+    return text
+
+
+def replaces(actor: Actor, text: str) -> None:
+    """As an editor saves that writes elsewhere and renames."""
+    new = actor.home / "peer.toml.swp"
+    new.write_text(text)
+    new.replace(config(actor))
+
+
+def writes_in_parts(actor: Actor, text: str) -> None:
+    """As an editor saves that empties the file, and writes it in parts, a second long."""
+    with config(actor).open("w") as file:
+        for at in range(0, len(text), len(text) // 8):
+            file.write(text[at : at + len(text) // 8])
+            file.flush()
+            time.sleep(0.15)
+
+
+@pytest.mark.parametrize("save", [replaces, writes_in_parts])
+def test_a_watched_file_is_read_when_it_is_whole(
+    stage: Stage, save: Callable[[Actor, str], None]
+) -> None:
+    a, b = stage.actors
+    text = watched(a)
+    a.start()
+    b.start()
+    assert is_in_sync(a, b, "one")
+    save(a, text + folder("more", "more"))
+    soon(lambda: "more" in folders(a), 8.0)
+    save(a, text + folder("more", "more", "more.secret") + folder("third", "third"))
+    soon(lambda: "third" in folders(a), 8.0)
+    log = a.log_tail(200)
+    assert "stay as they are" not in log and "has no more" not in log
+    assert is_in_sync(b, a, "two")
+
+
+def test_what_a_watched_file_takes_away_waits_and_can_be_kept_or_had_at_once(
+    stage: Stage,
+) -> None:
+    a, b = stage.actors
+    text = watched(a) + folder("more", "more")
+    config(a).write_text(text)
+    a.start()
+    b.start()
+    assert is_in_sync(a, b, "one")
+    without = text.replace(folder("more", "more"), "")
+    for back in (True, False):
+        said = a.log_tail(200).count("peer.toml has no more, or otherwise: folder more")
+        replaces(a, without)
+        soon(lambda said=said: a.log_tail(200).count("otherwise: folder more") > said, 8.0)
+        assert "more" in folders(a)
+        if back:
+            replaces(a, text)
+            assert not wait_until(lambda: "more" not in folders(a), 14.0)
+    began = time.monotonic()
+    soon(lambda: "more" not in folders(a), 14.0)
+    assert time.monotonic() - began > 5.0 and (a.home / "more/.left/marker").exists()
+    replaces(a, text)
+    soon(lambda: "more" in folders(a), 8.0)
+    alone = text.split("[[peer]]")[0] + folder("more", "more")
+    assert reloads(a, alone) == {"peers_removed": ["B"]}
+
+
+def test_a_watched_file_that_is_wrong_or_missing_changes_nothing(stage: Stage) -> None:
+    a, b = stage.actors
+    text = watched(a)
+    a.start()
+    b.start()
+    assert is_in_sync(a, b, "one")
+    replaces(a, text + "[[peer\n")
+    soon(lambda: "the peers and folders stay as they are: " in a.log_tail(200), 8.0)
+    config(a).unlink()
+    soon(lambda: "peer.toml is not there for 10 s" in a.log_tail(200), 16.0)
+    assert is_in_sync(b, a, "two")
+    replaces(a, text + folder("more", "more"))
+    soon(lambda: "more" in folders(a), 8.0)

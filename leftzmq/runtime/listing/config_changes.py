@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
-from leftzmq.config import Config, DeviceConfig, FolderConfig, PeerConfig
+from leftzmq.config import Config, FolderConfig, PeerConfig
+
+_USED_AT_ONCE: Final = ("[device] watch_config",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ def changes(before: Config, after: Config) -> ConfigChanges:
     had = {folder.id: folder for folder in before.folders}
     has = {folder.id: folder for folder in after.folders}
     stay = {id for id in had.keys() & has.keys() if _is_same_place(had[id], has[id])}
+    of_device = tuple(_other_keys("[device]", before.device, after.device))
     tuned = tuple(one for one in after.folders if one.id in stay and one != had[one.id])
     return ConfigChanges(
         removed=tuple(peer for who, peer in old.items() if who not in new),
@@ -58,10 +62,11 @@ def changes(before: Config, after: Config) -> ConfigChanges:
         gone=tuple(one.id for one in before.folders if one.id not in stay),
         tuned=tuned,
         used=(
+            *(key for key in of_device if key in _USED_AT_ONCE),
             *_other_keys("[discovery]", before.discovery, after.discovery),
             *(key for one in tuned for key in _keys_of(had[one.id], one)),
         ),
-        need_a_start=tuple(_need_a_start(before.device, after.device)),
+        need_a_start=tuple(key for key in of_device if key not in _USED_AT_ONCE),
     )
 
 
@@ -73,10 +78,6 @@ def _keys_of(old: FolderConfig, new: FolderConfig) -> Iterator[str]:
     title = f"[[folder]] {new.id}"
     yield from _other_keys(title, old.limits, new.limits)
     yield from _other_keys(title, replace(old, limits=new.limits), new)
-
-
-def _need_a_start(old: DeviceConfig, new: DeviceConfig) -> Iterator[str]:
-    yield from _other_keys("[device]", old, new)
 
 
 def _other_keys(title: str, old: object, new: object) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig, load
 from leftzmq.content.key_text import key_text
@@ -22,6 +22,8 @@ from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.replies import FolderUnusable, Reloaded
+
+AS_THEY_ARE: Final = "the peers and folders stay as they are"
 
 
 class ChangesFolders(Protocol):
@@ -55,6 +57,11 @@ class ConfigPlan:
     learnt: Learnt
     config: Config
     found: ConfigChanges
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether a device may not connect any more, or a folder is closed."""
+        return bool(self.found.lost_peers or self.found.gone)
 
     @property
     def reply(self) -> Reloaded:
@@ -116,9 +123,13 @@ class ConfigFollower:
                 # It may be half of a file that is being written.
                 do = "`leftzmq reload` takes all of them off, if that is meant"
                 raise ConfigError("has no [[folder]] any more", str(written.file), do)
+            before = self._in_use.config
             self.carry_out(plan)
+            if self._in_use.config == before:
+                nothing = {"added": "", "removed": "", "moved": ""}
+                self._teller.tell(Tell(EventKind.PEER_LIST, dict(nothing)))
         except LeftError as error:
-            self._teller.say("", f"the peers and folders stay as they are: {error}")
+            self._teller.say("", f"{AS_THEY_ARE}: {error}")
 
     def reload(self) -> Reloaded:
         """The same for a user who asks, and is told. Raises LeftError; then nothing changed."""
@@ -131,11 +142,8 @@ class ConfigFollower:
         return self._plan(load(self._in_use.config.file), self._learnt())
 
     def carry_out(self, plan: ConfigPlan) -> None:
-        before = self._in_use.config
+        """Do what follows. The plan was made a moment ago: nothing changed since."""
         self._use(plan)
-        if self._in_use.config == before:
-            nothing = {"added": "", "removed": "", "moved": ""}
-            self._teller.tell(Tell(EventKind.PEER_LIST, dict(nothing)))
 
     def look_again(self) -> None:
         """Who is a member or near has changed."""

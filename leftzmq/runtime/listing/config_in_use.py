@@ -103,9 +103,8 @@ class ConfigInUse:
         """Return what would be in use with these. Raises LeftError if that cannot be. A folder that
         cannot be used is no reason for that."""
         said = self._said_by_rosters()
-        here = replace(
-            written, device=self._config.device
-        )  # this one's state, until the next start
+        # The state directory that is in use stays until the next start.
+        here = replace(written, device=self._config.device)
         config = merged(here, learnt, self._secret_file, said, self._heard)
         config = self._with_secrets(replace(config, device=written.device))
         nobody_has_our_key(config, self._device)
@@ -152,9 +151,10 @@ class ConfigInUse:
         self._listed.update(peer.key for peer in self._config.peers if peer.key)
 
     def take_over(self, written: Config, config: Config) -> None:
-        """Use all of `config` but [device], which stays until the next start."""
+        """Use all of `config`. Of [device] all but `watch_config` stays until the next start."""
         self._written = written
-        self._config = replace(config, device=self._config.device)
+        device = replace(self._config.device, watch_config=written.device.watch_config)
+        self._config = replace(config, device=device)
         self._note()
 
     def cannot_use(self, folder: FolderConfig, error: LeftError) -> None:

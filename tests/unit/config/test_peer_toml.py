@@ -126,6 +126,13 @@ def test_what_is_announced_in_the_network_is_for_the_user_to_say(
     assert load(file).discovery == load_discovery(file) == DiscoveryConfig(local)
 
 
+def test_the_file_is_watched_where_its_user_says_so(tmp_path: Path) -> None:
+    assert not load(written(tmp_path, DEVICE)).device.watch_config
+    assert load(written(tmp_path, DEVICE + "watch_config = true\n")).device.watch_config
+    said = complaint(tmp_path, DEVICE + "watch_config = 1\n")
+    assert said.startswith("peer.toml: [device] watch_config: wants true or false")
+
+
 def test_discovery_is_read_alone_whatever_else_is_wrong(tmp_path: Path) -> None:
     assert not load_discovery(written(tmp_path, "nonsense = 1\n[discovery]\nlocal = false")).local
 
@@ -151,7 +158,7 @@ def test_a_peer_without_a_key_or_an_address_is_kept(tmp_path: Path, line: str) -
         (
             DEVICE.replace("listen", "lisen") + FOLDER,
             'peer.toml: [device] lisen: is not known (did you mean "listen"? '
-            "Known here: name, state, listen, bulk, news)",
+            "Known here: name, state, listen, bulk, news, watch_config)",
         ),
         (
             DEVICE + FOLDER + "encryption = false\n",
