@@ -105,7 +105,11 @@ class Folders:
         Raises LeftError if its secret or its roster cannot be used; then there is no such folder.
         """
         keys = self._openings.keys(config)
-        self._rosters.add_folder(config.id, keys)
+        try:
+            self._rosters.add_folder(config.id, keys)
+        except LeftError:
+            self._rosters.remove_folder(config.id)
+            raise
         self._exchange.folder_added(config.id)
         if config.id in self._by_id:
             self._coming[config.id] = config, keys

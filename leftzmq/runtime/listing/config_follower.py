@@ -6,11 +6,19 @@ waits for a new start of the agent. Must not know sockets, nor how a folder is o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig, load
+from leftzmq.config import (
+    MAX_PEERS,
+    Config,
+    Endpoint,
+    FolderConfig,
+    PeerConfig,
+    UnusableFolder,
+    load,
+)
 from leftzmq.content.key_text import key_text
 from leftzmq.errors import ConfigError, LeftError
 from leftzmq.pairing.learnt import Learnt
@@ -63,12 +71,12 @@ class ConfigPlan:
         """Whether a device may not connect any more, or a folder is closed."""
         return bool(self.found.lost_peers or self.found.gone)
 
-    @property
-    def reply(self) -> Reloaded:
-        """The answer to `reload`, as if the plan were carried out."""
-        found = self.found
-        come = [one.id for one in found.folders]
-        stay = [*come, *(one.id for one in self.config.unusable)]
+    def reply(self, unusable: Iterable[UnusableFolder]) -> Reloaded:
+        """Return the answer to `reload`, when the plan was carried out. unusable: the folders that
+        cannot be used."""
+        found, wrong = self.found, {one.id: one.why for one in unusable}
+        come = [one.id for one in found.folders if one.id not in wrong]
+        stay = {*come, *wrong}
         return Reloaded(
             file=str(self.written.file),
             peers_added=[peer.name for peer in found.added],
@@ -77,7 +85,7 @@ class ConfigPlan:
             folders_added=[id for id in come if id not in found.gone],
             folders_removed=[id for id in found.gone if id not in stay],
             folders_changed=[id for id in come if id in found.gone],
-            unusable=[FolderUnusable(folder=o.id, why=o.why) for o in self.config.unusable],
+            unusable=[FolderUnusable(folder=id, why=why) for id, why in wrong.items()],
             used=list(found.used),
             need_a_start=list(found.need_a_start),
         )
@@ -135,7 +143,7 @@ class ConfigFollower:
         """The same for a user who asks, and is told. Raises LeftError; then nothing changed."""
         plan = self.plan()
         self.carry_out(plan)
-        return plan.reply
+        return plan.reply(self._in_use.unusable)
 
     def plan(self) -> ConfigPlan:
         """Read peer.toml, and return what would follow. Raises LeftError."""
@@ -144,6 +152,11 @@ class ConfigFollower:
     def carry_out(self, plan: ConfigPlan) -> None:
         """Do what follows. The plan was made a moment ago: nothing changed since."""
         self._use(plan)
+        for key in plan.found.need_a_start:
+            text = f"{key} changed in peer.toml: start the agent again to use that"
+            self._teller.say("", text)
+        if plan.found.folders:  # what is kept of their rosters names members
+            self.look_again()
 
     def look_again(self) -> None:
         """Who is a member or near has changed."""
@@ -198,9 +211,6 @@ class ConfigFollower:
             self._folders.tune(folder)
         if is_announced_anew:
             self._announce()
-        for key in found.need_a_start:
-            text = f"{key} changed in peer.toml: start the agent again to use that"
-            self._teller.say("", text)
         self._tell_left_out(plan.learnt)
         for one in in_use.unusable:
             if one not in known:

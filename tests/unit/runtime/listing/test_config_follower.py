@@ -44,6 +44,7 @@ class Around:
         self.did: list[object] = []
         self.events: list[Event] = []
         self.is_in: list[FolderMember] = []
+        self.members_of: dict[str, list[FolderMember]] = {}  # by the rosters of folders that come
         self.near: dict[bytes, tuple[Endpoint, ...]] = {}
         self.most = 62
         self.no_secrets: set[str] = set()  # ids of folders whose secrets are missing
@@ -124,6 +125,7 @@ class Around:
         if config.id in self.unopened:
             raise RosterError("no room")
         self.did.append(("add", config.id))
+        self.is_in += self.members_of.get(config.id, [])
 
     def tune(self, config: Any) -> None:
         self.did.append(("tune", config.id, config.limits.trash_days))
@@ -320,6 +322,14 @@ def test_what_is_read_when_it_is_used_is_used(tmp_path: Path) -> None:
     assert not around.in_use.config.discovery.local
 
 
+def test_the_members_of_a_folder_that_is_put_back_are_listed(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.members_of["other"] = [FolderMember(C, "", ("tcp://1.2.3.4:7700",), ("other",))]
+    around.reads(SHARE, OTHER.replace('"share"', '"third"').replace("share.s", "third.s"))
+    added, *_ = around.takes()
+    assert added == ("add", "other") and around.listed() == {C}
+
+
 def test_a_user_who_asks_is_told_what_changed(tmp_path: Path) -> None:
     around = Around(tmp_path, SHARE + OTHER.replace("share", "third") + peer("beta", B, "1.2.3.4"))
     more = SHARE.replace("share", "more")
@@ -365,6 +375,9 @@ def test_what_this_device_is_stays_until_the_next_start(tmp_path: Path) -> None:
         assert around.follower.reload().need_a_start == ["[device] name"]
         (said,) = around.said()
         assert said == "[device] name changed in peer.toml: start the agent again to use that"
+    around.near[B] = (Endpoint("5.6.7.8", 7700),)
+    around.follower.look_again()
+    assert around.said() == [], "it is said when the file is read"
     assert around.in_use.config.device.name == "alpha"
     assert around.in_use.written.device.name == "omega"
 
@@ -430,7 +443,9 @@ def test_a_secret_that_is_missing_stops_the_folder_that_is_about_to_come_alone(
 def test_a_folder_that_could_not_be_opened_is_named_and_tried_again(tmp_path: Path) -> None:
     around = Around(tmp_path, SHARE)
     around.unopened = {"more"}
-    around.reads(SHARE, SHARE.replace("share", "more"))
+    around.write(SHARE, SHARE.replace("share", "more"))
+    told = around.follower.reload()
+    assert told.folders_added == [] and [one.folder for one in told.unusable] == ["more"]
     assert ids(around) == (["share"], ["more"]) and around.said() == ["no room"]
     around.unopened = set()
     around.follower.reload()
