@@ -110,10 +110,12 @@ class Members(Sharing):
         return found
 
     def misses_others(self, group: list[SimDevice]) -> bool:
-        """Whether a device of the group does not know that it is out: another one knows of its
-        removal, and tells it nothing any more. What that one told before stays wanted."""
+        """Whether a device of the group does not know that it is out: for another one it is no
+        member, as it was removed or was let in by who was. That one tells it nothing any more, and
+        what it told before stays wanted."""
         return any(
-            excludes(other, device) and not excludes(device, other)
+            (excludes(other, device) or not roster_of(other).is_live(device.key))
+            and not excludes(device, other)
             for device in group
             for other in self.world.alive
             if other not in group

@@ -21,6 +21,7 @@ from tests.sim.ledger import Ledger
 from tests.sim.node import FOLDER
 from tests.sim.people import DECISIONS, People
 from tests.sim.plan import ROSTER_EACH, has_roster, plan_of, run, settle
+from tests.sim.shrink import unpack
 from tests.sim.users import Users
 from tests.sim.world import Knobs, World
 
@@ -35,6 +36,19 @@ def test_the_promises_hold_whoever_is_in_or_out(first: int) -> None:
         assert outcome.broken is None, f"seed {seed}: {outcome.broken}"
         if number % ROSTER_EACH == 0:
             assert run(plan_of(seed)).digest == outcome.digest, f"I12: seed {seed}"
+
+
+STORIES = {
+    "one waits for what members have who take it for none, as who let it in was removed": (
+        "13101109/ABCD/11000,11102,0,1,7,11001,11200,11003,11004,11011/0/news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+}
+
+
+@pytest.mark.parametrize("plan", STORIES.values(), ids=STORIES)
+def test_a_story_that_ended_badly(plan: str) -> None:
+    assert run(unpack(plan, plan_of)).broken is None
 
 
 def test_no_other_seed_has_a_roster() -> None:
