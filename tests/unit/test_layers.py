@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[2] / "leftzmq"
 ORDER = {
     "": (
         ("crockford", "errors"),
-        ("endpoint", "statedir", "tree"),
+        ("bandwidth", "endpoint", "statedir", "tree"),
         ("content", "index"),
         ("config",),
         ("disk", "wire"),
@@ -88,7 +88,7 @@ FILE_SYSTEM = {"os", "io", "shutil", "tempfile", "glob", "fcntl", "ctypes", "mma
 PATH_CALLS = set(dir(Path)) - set(dir(PurePath))
 # Time, chance and the world are arguments in the rooms of pure values and machines.
 IMPURE = {"time", "random", "secrets", "uuid", "os", "io", "shutil", "tempfile", "socket", "select"}
-PURE_ROOMS = {"tree", "wire", "sync"}
+PURE_ROOMS = {"bandwidth", "tree", "wire", "sync"}
 
 
 def room_of(module: str) -> str:
