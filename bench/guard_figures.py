@@ -86,7 +86,8 @@ class Lone:
         _, context = begin_life(self.folder, key, open_share, None, life)
         self.runner.add(context)
         exchange = RosterExchange(rosters, peers, *2 * [lambda device: False])
-        self.node = Node(folders, peers, exchange, {"name": "", "key": "", "keyless": []})
+        about = {"name": "", "key": "", "keyless": []}
+        self.node = Node(folders, peers, exchange, about, lambda wall_ns: 0)
         self.queue: deque[Fact] = deque((Started(),))
 
     @property

@@ -1,4 +1,5 @@
-"""How many bytes a second may be sent and received: rates, timetables and token buckets.
+"""How many bytes a second may be sent and received: rates, timetables, token buckets, and which
+device may be asked or given something now.
 
-Pure values and one small machine. Must not know devices, folders, clocks or the config's keys.
+Pure values and machines. Must not know folders, clocks, the config's keys, or what is sent.
 """

@@ -50,6 +50,7 @@ from leftzmq.runtime.listing.config_reading import ConfigReading
 from leftzmq.runtime.listing.config_watch import ConfigWatch, stamp_of
 from leftzmq.runtime.listing.nearby import Nearby
 from leftzmq.runtime.listing.vouching import Vouching
+from leftzmq.runtime.local_time import local_minute
 from leftzmq.runtime.loop import Loop
 from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.runtime.pairing import leaving
@@ -292,7 +293,7 @@ class Agent:
             "keyless": self._in_use.keyless,
             "unusable": self._in_use.unusable,
         }
-        self._hub = Node(self._by_id, self._peers, self._exchange, about)
+        self._hub = Node(self._by_id, self._peers, self._exchange, about, local_minute)
 
     def _announced(self, heard: Callable[[HeardAgent], None]) -> Neighbours | None:
         """Announce this agent in the local network, where that is wanted and possible."""

@@ -6,10 +6,12 @@ routes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from leftzmq.bandwidth.timetable import BandwidthLimits
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.scan.sighting import Sighting
 from leftzmq.errors import Away, Problem, Refusal, Stop
@@ -24,6 +26,7 @@ from leftzmq.wire.messages import (
     Chunks,
     EpochWanted,
     Get,
+    Giving,
     Have,
     Hello,
     IndexSince,
@@ -53,6 +56,14 @@ class TimePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsSet:
+    """These limits are meant from now on, of this device and of single others (by their keys)."""
+
+    ours: BandwidthLimits
+    of: Mapping[bytes, BandwidthLimits]
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """All sockets are bound and the ZAP gate is tested."""
 
@@ -67,7 +78,17 @@ class MessageArrived:
 
     link: Link
     message: (
-        Hello | Welcome | Refusing | IndexSince | Have | Bye | EpochWanted | Reading | Open | Get
+        Hello
+        | Welcome
+        | Refusing
+        | IndexSince
+        | Have
+        | Bye
+        | EpochWanted
+        | Reading
+        | Giving
+        | Open
+        | Get
     )
 
 
@@ -590,6 +611,7 @@ Fact = (
     | CookieSeen
     | Asked
     | TimePassed
+    | LimitsSet
     | Started
     | JobDone
     | JobBroke

@@ -621,6 +621,11 @@ class ReadChunks:
     asked_bytes: int
 
     @property
+    def content_bytes(self) -> int:
+        """The bytes of the chunks alone."""
+        return sum(ask.length for want in self.wants for ask in want.asks)
+
+    @property
     def asks(self) -> int:
         """The number of lists and chunks."""
         return len(self.lists) + sum(len(want.asks) for want in self.wants)
@@ -666,7 +671,7 @@ class BytesChecked:
 class ChunksRead:
     """parts: (id, length) of what `body` holds
     stale: files whose bytes are not what we announced
-    tag, asked_bytes, asks, is_small: of the job
+    tag, asked_bytes, content_bytes, asks, is_small: of the job
     """
 
     folder: str
@@ -678,6 +683,7 @@ class ChunksRead:
     body: Buffer
     stale: tuple[Doubt, ...]
     asked_bytes: int
+    content_bytes: int
     asks: int
     is_small: bool
 

@@ -7,10 +7,11 @@ decides something belongs in a machine. Pure, so the simulation runs the same hu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from leftzmq.bandwidth.throttle import Throttles
 from leftzmq.errors import IndexFailed, OurMistake, Stop, StopCause
 from leftzmq.sync.actions import (
     Action,
@@ -38,6 +39,7 @@ from leftzmq.sync.facts import (
     BulkRestored,
     Fact,
     FolderStopped,
+    LimitsSet,
     MemberExcluded,
     ModesChanged,
     PeerConnected,
@@ -66,6 +68,7 @@ from leftzmq.sync.routes import (
     ShareRoutes,
     TicketRoutes,
 )
+from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import Capability
@@ -89,7 +92,8 @@ ASK_LATER: Final = "ask again when some of them are answered"
 
 
 class Node:
-    """All machines of one agent."""
+    """All machines of one agent. minute_at: returns the minute of the week by local time, of a unix
+    time in ns."""
 
     def __init__(
         self,
@@ -97,12 +101,15 @@ class Node:
         peers: Peers,
         rosters: RosterExchange,
         about: Mapping[str, Any],
+        minute_at: Callable[[int], int],
     ) -> None:
+        self.throttles = Throttles(minute_at)
         self.folders, self.peers, self.rosters, self._about = folders, peers, rosters, about
         self.downloader = Downloader(
             folders,
             peers.bulk_link,
             partial(peers.link_for, Capability.HAVE),
+            self.throttles.down,
             _number_of_this_life(folders),
         )
         self.listener = Listener(
@@ -111,7 +118,9 @@ class Node:
             lambda folder: folders[folder].epochs,
             self._count_sent,
             rosters.excludes,
+            self.throttles.up,
         )
+        self.giving_told = GivingTold(self.throttles.up, partial(peers.link_for, Capability.GIVING))
         self.wait_questions = WaitQuestions(
             folders,
             peers.by_key.values,
@@ -144,6 +153,7 @@ class Node:
         """Enter all handlers. Facts about the agent as a whole are handled here."""
         routes.to(Started, lambda fact, now: self._start(now))
         routes.to(TimePassed, lambda fact, now: self._on_time_passed(now))
+        routes.to(LimitsSet, self._on_limits_set)
         routes.to(Asked, self._on_asked)
         routes.to(JobBroke, _on_job_broke)
         DeviceRoutes(
@@ -153,6 +163,7 @@ class Node:
             self.listener,
             self.rosters,
             self._heartbeat,
+            self.giving_told,
             self._folder_of,
         ).enter(routes)
         ShareRoutes(self.wait_questions, lambda: self._wall_ns).enter(routes)
@@ -187,6 +198,8 @@ class Node:
             self.reopening.job_ended(fact.job.folder)
         facts: deque[Fact] = deque((fact,))
         actions: list[Action] = []
+        if self.throttles.look(now, wall_ns) and not isinstance(fact, TimePassed):
+            facts.append(TimePassed())
         for folder in self.folders.values():
             folder.guard.now_is(wall_ns)
         while facts or self._stirred:
@@ -287,6 +300,8 @@ class Node:
             self._heartbeat.deadline(),
             self.downloader.deadline(now),
             self.wait_questions.deadline(),
+            self.listener.deadline(now),
+            self.throttles.deadline(),
         ]
         times += [self.reopening.deadline(), self.peers.deadline(), self.rosters.deadline()]
         times.append(self.event_batching.deadline())
@@ -332,11 +347,19 @@ class Node:
         for folder in self._running():
             out += folder.within(partial(_ticked, folder, now))
         out += self.downloader.on_time_passed(now)
+        out += self.listener.go_on(now)
+        out += self.giving_told.tell_changes()
         out += self.wait_questions.on_time_passed(now)
         out += self.reopening.on_time_passed(now)
         out += self.peers.on_time_passed(now)
         out += self.rosters.on_time_passed(now)
         return out + self._heartbeat.on_time_passed(now)
+
+    def _on_limits_set(self, fact: LimitsSet, now: float) -> Outputs:
+        """The clock is looked at again, and what may go on goes on."""
+        self.throttles.set_limits(fact.ours, fact.of)
+        self.throttles.look(now, self._wall_ns)
+        return [TimePassed()]
 
     def _on_asked(self, fact: Asked, now: float) -> Outputs:
         may = self._open.opened(fact.asker)

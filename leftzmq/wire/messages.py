@@ -54,6 +54,7 @@ class Capability(StrEnum):
     sent what belongs to a capability that it did not name."""
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
+    GIVING = "giving"  # Giving: how much the sender gives a second
     READING = "reading"  # Reading: the sender has not read all of a folder yet
     ROSTER = "roster"  # RosterPart, EpochKey, EpochWanted: who is in a folder, and its epochs
 
@@ -195,6 +196,16 @@ class Reading(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     until: Sequence
 
 
+class Giving(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=13):
+    """control: how much of contents the sender gives the receiver.
+
+    limited: whether there is a limit. rate: bytes a second, if there is one; 0: nothing for now
+    """
+
+    limited: bool
+    rate: Sequence
+
+
 class Open(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
     """bulk, dialer -> dialed: I am here; you may send me requests over this connection, too."""
 
@@ -263,6 +274,7 @@ ControlMessage = (
     | EpochKey
     | EpochWanted
     | Reading
+    | Giving
 )
 BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage

@@ -107,6 +107,7 @@ def read_asked(
         body,
         tuple(stale),
         job.asked_bytes,
+        job.content_bytes,
         job.asks,
         job.is_small,
     )

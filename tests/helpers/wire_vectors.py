@@ -15,6 +15,7 @@ from leftzmq.wire.messages import (
     EpochWanted,
     FolderHello,
     Get,
+    Giving,
     Have,
     Hello,
     IndexPage,
@@ -114,6 +115,11 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         Reading(TAG, 2**32),
         Socket.CONTROL,
         "930cc410000102030405060708090a0b0c0d0e0fcf0000000100000000",
+    ),
+    (
+        Giving(True, 500_000),
+        Socket.CONTROL,
+        "930dc3ce0007a120",
     ),
     (
         Open(3),

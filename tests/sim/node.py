@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from blake3 import blake3
 from nacl.public import PrivateKey
 
+from leftzmq.bandwidth.timetable import DAY_MINUTES, WEEK_MINUTES
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.epochs import Epochs
 from leftzmq.content.ids import chunk_id
@@ -76,6 +77,11 @@ from tests.helpers.roster_keeper import RosterKeeper
 FOLDER = "share"
 SECRET = bytes(range(32))
 BULK = (Get, Chunks, Open)
+
+
+def minute_at(wall_ns: int) -> int:
+    """The minute of the week in UTC. The first of 1970 was a Thursday."""
+    return (wall_ns // 60_000_000_000 + 3 * DAY_MINUTES) % WEEK_MINUTES
 
 
 class Dropped(AssertionError):
@@ -153,7 +159,7 @@ class Device:
             self._begin_at_start()
         about = {"name": self.name, "key": self.name, "keyless": []}
         self.exchange = RosterExchange(self.rosters, self.agents, self.is_vouched, self.may_found)
-        self.node = Node(self.folders, self.agents, self.exchange, about)
+        self.node = Node(self.folders, self.agents, self.exchange, about, minute_at)
 
     def gets_keys(self) -> None:
         """From now on it has a key of its own, which depends on its name alone."""

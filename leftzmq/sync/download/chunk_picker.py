@@ -37,6 +37,16 @@ class ChunkPicker:
     ) -> None:
         self._folders, self._files = folders, files
 
+    def has_for(self, device: DeviceKey, folder: str = "") -> bool:
+        """Return whether the device may have something that is not requested yet, of a large file
+        of this folder or of any."""
+        return any(
+            transfer.lacks
+            and (not folder or transfer.folder == folder)
+            and (self._has_all(device, transfer) or transfer.rarest_first.knows(device))
+            for transfer in self._files()
+        )
+
     def next_for(self, device: DeviceKey, room: int, most: int, now: float) -> Iterator[Asking]:
         """Yield what to request next from a device: rows of at most `most` bytes in total, or a
         single row of any length, if `room` has space for them."""

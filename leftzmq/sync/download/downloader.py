@@ -11,9 +11,12 @@ another device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from leftzmq.bandwidth.throttle import Throttle
+from leftzmq.bandwidth.timetable import OFF
+from leftzmq.bandwidth.token_bucket import SLICE_S
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal, counted
@@ -47,6 +50,7 @@ from leftzmq.sync.jobs import (
     ChunksKept,
     ChunksWritten,
     HomeSearched,
+    Lane,
     ListsExpanded,
     ListsOpened,
     Sampled,
@@ -54,11 +58,14 @@ from leftzmq.sync.jobs import (
     StagingOpened,
 )
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.messages import Ask, Chunks, Get, Have, Want
+from leftzmq.tree.entry import Entry
+from leftzmq.wire.messages import Ask, Chunks, Get, Giving, Have, Want
 
 STALE_REST_S: Final = 1.0
 """After a device answered that it seals nothing any more under the tag that we named, and we know
 of no other tag: what it tells about that is on its way, over another socket."""
+OPEN_S: Final = 0.8
+"""Long enough for a round trip by satellite."""
 SMALL_ROOM_BYTES: Final = 1 << 20
 """Requests for small files may exceed the credit by this much, so they never wait for the bytes of
 a large file."""
@@ -66,19 +73,26 @@ a large file."""
 
 class Downloader:
     """One per agent. bulk_link, have_link: return the links for gets and for haves to a device.
-    number: the number of the first get, minus one (sync/download/requests)."""
+    throttle: the limits of what comes. number: the number of the first get, minus one
+    (sync/download/requests).
+
+    `_held`: the devices that are not asked for more because of a limit, and in which lane there is
+        something to ask for
+    """
 
     def __init__(
         self,
         folders: Mapping[str, FolderView],
         bulk_link: Callable[[DeviceKey], Link | None],
         have_link: Callable[[DeviceKey], Link | None],
+        throttle: Throttle,
         number: int = 0,
     ) -> None:
-        self._folders = folders
+        self._folders, self._throttle = folders, throttle
+        self._held: dict[DeviceKey, Lane] = {}
         self._ticked = 0.0
         self._resting: set[DeviceKey] = set()  # for STALE_REST_S
-        self._requests = Requests(bulk_link, number)
+        self._requests = Requests(bulk_link, throttle, number)
         self._availability = Availability(folders, have_link)
         self.small = SmallFiles(folders)
         self.large = LargeFiles(folders, self._availability, lambda: len(self._requests.credits))
@@ -98,7 +112,20 @@ class Downloader:
         told = self._availability.deadline(self.large.all())
         if told is not None:
             times.append(told)
+        # Who gives nothing says when it gives something again.
+        times += [
+            self._throttle.ready_at(device, lane is Lane.SMALL, now)
+            for device, lane in self._held.items()
+            if self._requests.given.get(device) != OFF
+        ]
         return min(times)
+
+    def waits_for_limit(self, folder: str) -> bool:
+        """Return whether contents of this folder would be asked for now if there were no limit."""
+        return any(
+            self.small.has_for(device, folder) or self._chunk_picker.has_for(device, folder)
+            for device in self._held
+        )
 
     def rate_bytes_s(self) -> float:
         return self._requests.rate_bytes_s()
@@ -145,6 +172,8 @@ class Downloader:
 
     def on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
         self._availability.forget_device(fact.device)
+        self._held.pop(fact.device, None)
+        self._requests.gives(fact.device, None)
         self.small.forget_device(fact.device)
         self.large.forget_device(fact.device)
         for transfer in self.large.all():
@@ -162,6 +191,14 @@ class Downloader:
                     transfer.rarest_first.forget_device(device)
                 else:
                     transfer.rarest_first.have_came(device, rows)
+        return self._go_on_with(device, now)
+
+    def on_giving(self, device: DeviceKey, giving: Giving, now: float) -> Outputs:
+        """A device said how much it gives us a second."""
+        self._requests.gives(device, giving.rate if giving.limited else None)
+        if giving.limited and giving.rate == OFF:
+            # It answers none of what it was asked for. That is no silence.
+            return self.on_requests_lost(device, now)
         return self._go_on_with(device, now)
 
     def on_folder_stopped(self, folder: str) -> None:
@@ -188,7 +225,8 @@ class Downloader:
         device, header = fact.link.device, fact.header
         pending = self._requests.request_of(device, header.number)
         if pending is None:
-            self._requests.late(device, now)  # another device was asked meanwhile
+            # Another device was asked meanwhile.
+            self._requests.late(device, sum(part.length for part in header.parts), now)
             return []
         folder = self._folders[pending.folder]
         came = [part.id for part in header.parts]
@@ -300,7 +338,8 @@ class Downloader:
         return out + self._availability.announcements(self.large.all(), now)
 
     def _ask_all(self, device: DeviceKey, flow: FlowControl, now: float) -> Outputs:
-        """Return the gets that the device's credit allows."""
+        """Return the gets that the device's credit and the limits allow."""
+        self._held.pop(device, None)
         out: Outputs = []
         while now >= flow.rests_until and flow.gets < GETS_AT_ONCE:
             get = self._next_get(device, flow, now)
@@ -310,7 +349,10 @@ class Downloader:
         return out
 
     def _next_get(self, device: DeviceKey, flow: FlowControl, now: float) -> Send | None:
-        for folder, entries in self.small.next_for(device, flow.room + SMALL_ROOM_BYTES):
+        if not self._throttle.lets(device, True, now) or self._requests.given.get(device) == OFF:
+            self._hold(device, Lane.SMALL)
+            return None
+        for folder, entries in self._next_small(device, flow.room + SMALL_ROOM_BYTES):
             pending = Request(device, folder, {})
             for entry in entries:
                 content = bytes(entry.content)
@@ -320,7 +362,14 @@ class Downloader:
             return self._send(pending, [], wants, now)
         if flow.gets >= LARGE_GETS_AT_ONCE or not flow.bears_more:
             return None
-        for asking in self._chunk_picker.next_for(device, flow.room, flow.ask_bytes, now):
+        if not self._throttle.lets(device, False, now):
+            self._hold(device, Lane.BULK)
+            return None
+        if self._has_enough_open(device, False):
+            return None
+        most = self._slice_bytes(device)
+        most = flow.ask_bytes if most is None else min(most, flow.ask_bytes)
+        for asking in self._chunk_picker.next_for(device, flow.room, most, now):
             return self._ask(device, asking, now)
         for transfer in self._chunk_picker.ends():
             again = self._chunk_picker.again_for(
@@ -329,6 +378,38 @@ class Downloader:
             if again is not None:
                 return self._ask(device, again, now)
         return None
+
+    def _next_small(self, device: DeviceKey, room: int) -> Iterator[tuple[str, list[Entry]]]:
+        """Yield small files to request, of at most `room` bytes, or less where there is a limit."""
+        most = self._slice_bytes(device)
+        if most is None:
+            return self.small.next_for(device, room)
+        if self._has_enough_open(device, True):
+            return iter(())
+        return self.small.newest_for(device, room, most)
+
+    def _slice_bytes(self, device: DeviceKey) -> int | None:
+        """Return how much is asked for at once because of a limit, ours or that of the device;
+        None: there is none."""
+        ours, given = self._throttle.slice_bytes(device), self._requests.given.get(device)
+        both = (ours, None if given is None else int(given * SLICE_S))
+        return min((each for each in both if each is not None), default=None)
+
+    def _has_enough_open(self, device: DeviceKey, is_small: bool) -> bool:
+        """Whether a device that has a limit was asked for as much as it gives in OPEN_S. What is
+        asked for beyond that stands in its queue, and an edit would come behind it."""
+        given = self._requests.given.get(device)
+        if given is None:
+            return False
+        return self._requests.open_bytes(device, is_small) > given * (OPEN_S - SLICE_S)
+
+    def _hold(self, device: DeviceKey, lane: Lane) -> None:
+        """A limit is in the way of asking the device. Remember that if there is something to ask
+        for: then it goes on as soon as the limit allows it."""
+        if lane is Lane.SMALL and self.small.has_for(device):
+            self._held[device] = lane
+        elif self._chunk_picker.has_for(device):
+            self._held[device] = Lane.BULK
 
     def _ask(self, device: DeviceKey, asking: Asking, now: float) -> Send | None:
         transfer = asking.transfer

@@ -8,16 +8,17 @@ Knows devices, credit and times. Must not know what a file still lacks, nor what
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from leftzmq.bandwidth.throttle import Throttle
 from leftzmq.sync.actions import Send
 from leftzmq.sync.download.flow_control import FlowControl
 from leftzmq.sync.download.transfer import Transfer
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry
-from leftzmq.wire.messages import Get
+from leftzmq.wire.messages import MAX_CHUNK_BYTES, Get
 
 GETS_AT_ONCE: Final = 12
 """Of one device. More messages only fill queues; files that wait here travel in fewer messages."""
@@ -27,6 +28,8 @@ SILENT_S: Final = 2.0
 requests move to another device that has the same content. A device that answers other gets is not
 silent: on a slow line a get waits behind those of others."""
 SILENT_ALONE_S: Final = 30.0  # if no other device has it, or the device answers all other gets
+LONGEST_EXPECTED_S: Final = 3600.0
+"""A device whose limit makes a get take longer than this is as good as silent."""
 RETRY_S: Final = 1.0  # between two checks of requests that no other device can serve
 SLOW_S: Final = 1.0
 """After so long a request for the last rows of a file may be sent to a second device as well."""
@@ -51,18 +54,43 @@ class Request:
     heard: float = 0.0
     tag: bytes = b""
 
+    @property
+    def is_small(self) -> bool:
+        return bool(self.files)
+
+    def content_bytes(self, ids: Iterable[bytes]) -> int:
+        """Return the bytes of those of these ids that are chunks and not answered yet."""
+        return sum(self.left.get(id, 0) for id in ids if id in self.rows or id in self.files)
+
 
 class Requests:
     """One per agent. link_to: returns the link for gets to a device. number: the number of the
     first get, minus one. It must differ from the number that an earlier life began with: that
-    life's gets may still be answered, over a link that a peer opened again."""
+    life's gets may still be answered, over a link that a peer opened again. throttle: what is asked
+    for counts there, and what will not come is given back.
 
-    def __init__(self, link_to: Callable[[DeviceKey], Link | None], number: int = 0) -> None:
-        self._link_to = link_to
+    `given`: how much a device that has a limit gives us, bytes a second
+    """
+
+    def __init__(
+        self,
+        link_to: Callable[[DeviceKey], Link | None],
+        throttle: Throttle,
+        number: int = 0,
+    ) -> None:
+        self._link_to, self._throttle = link_to, throttle
         self.credits: dict[DeviceKey, FlowControl] = {}
+        self.given: dict[DeviceKey, int] = {}
         self._pending: dict[tuple[DeviceKey, int], Request] = {}
+        self._given_back: dict[DeviceKey, int] = {}  # bytes that may arrive late all the same
         self._number = number
         self._look_at = math.inf
+
+    def gives(self, device: DeviceKey, bytes_s: int | None) -> None:
+        """The device said how much it gives us; None: it said nothing, or has no limit."""
+        self.given.pop(device, None)
+        if bytes_s is not None:
+            self.given[device] = bytes_s
 
     def connected(self, device: DeviceKey, max_credit: int) -> None:
         self.credits[device] = FlowControl(max_credit)
@@ -70,7 +98,11 @@ class Requests:
     def forget_device(self, device: DeviceKey) -> list[Request]:
         """Return the requests that the device will not answer any more."""
         self.credits.pop(device, None)
-        return [self._pending.pop(key) for key in list(self._pending) if key[0] == device]
+        self._given_back.pop(device, None)
+        found = [self._pending.pop(key) for key in list(self._pending) if key[0] == device]
+        for pending in found:
+            self._will_not_come(pending, pending.left)
+        return found
 
     def given_up(self, device: DeviceKey) -> list[Request]:
         """Return the requests that were sent over a broken connection. The device can be asked
@@ -78,16 +110,14 @@ class Requests:
         keys = [key for key in self._pending if key[0] == device]
         found = [self._close(key) for key in keys]
         for pending in found:
-            if device in self.credits:
-                self.credits[device].returned(sum(pending.left.values()))
+            self._will_not_come(pending, pending.left)
         return found
 
     def forget_folder(self, folder: str) -> None:
         """Drop the requests of this folder."""
         for key in [key for key, pending in self._pending.items() if pending.folder == folder]:
             pending = self._close(key)
-            if pending.device in self.credits:
-                self.credits[pending.device].returned(sum(pending.left.values()))
+            self._will_not_come(pending, pending.left)
 
     def number_from(self, number: int) -> None:
         """Set the number of the first get, minus one, if nothing was requested yet."""
@@ -103,14 +133,22 @@ class Requests:
         pending.tag = get.tag
         self._pending[pending.device, self._number] = pending
         self.credits[pending.device].asked(sum(pending.left.values()))
+        self._throttle.took(
+            pending.device, pending.content_bytes(pending.left), pending.is_small, now
+        )
         self._waits(pending.device, now)
         return Send(link, Get(self._number, get.tag, get.lists, get.wants))
 
     def request_of(self, device: DeviceKey, number: int) -> Request | None:
         return self._pending.get((device, number))
 
-    def late(self, device: DeviceKey, now: float) -> None:
-        """A response arrived for a request that was given up, or that was never sent."""
+    def late(self, device: DeviceKey, size: int, now: float) -> None:
+        """A response of `size` bytes arrived for a request that was given up, or that was never
+        sent. Of bytes that nobody asked for none count: they would keep others waiting."""
+        came = min(size, self._given_back.get(device, 0))
+        if came:
+            self._given_back[device] -= came
+            self._throttle.took(device, came, False, now)
         flow = self.credits.get(device)
         if flow is not None:
             flow.late(now)
@@ -122,7 +160,9 @@ class Requests:
         flow = self.credits.get(pending.device)
         if flow is not None and (came or missing):
             flow.arrived(sum(pending.left.pop(id, 0) for id in came), now - pending.sent, now)
-            flow.returned(sum(pending.left.pop(id, 0) for id in missing))
+            self._will_not_come(pending, dict.fromkeys(missing))
+            for id in missing:
+                pending.left.pop(id, None)
             pending.heard = flow.heard_at = now
             self._waits(pending.device, now)
         if not pending.left:
@@ -141,13 +181,13 @@ class Requests:
         given_up = []
         look_at = math.inf
         for key, pending in list(self._pending.items()):
-            too_long = now >= pending.heard + SILENT_ALONE_S
+            too_long = now >= pending.heard + SILENT_ALONE_S + self._expected_s(pending.device)
             silent_at = self._silent_at(pending)
             if too_long or (now >= silent_at and others(pending)):
                 given_up.append(self._close(key))
+                self._will_not_come(pending, pending.left)
                 flow = self.credits.get(pending.device)
                 if flow is not None:
-                    flow.returned(sum(pending.left.values()))
                     flow.silent(now)
             else:
                 look_at = min(look_at, silent_at if silent_at > now else now + RETRY_S)
@@ -180,6 +220,15 @@ class Requests:
         if flow is not None:
             flow.held = max(0, flow.held - count)
 
+    def open_bytes(self, device: DeviceKey, is_small: bool) -> int:
+        """Return the bytes that the device was asked for and has not sent, of small files or of
+        large ones."""
+        return sum(
+            sum(pending.left.values())
+            for pending in self._pending.values()
+            if pending.device == device and pending.is_small is is_small
+        )
+
     def rate_bytes_s(self) -> float:
         return sum(flow.rate_bytes_s for flow in self.credits.values() if flow.outstanding)
 
@@ -195,7 +244,25 @@ class Requests:
     def _patience_s(self, device: DeviceKey) -> float:
         flow = self.credits.get(device)
         wait_s = 0.0 if flow is None else flow.wait_s
-        return min(max(SILENT_S, 2 * wait_s), SILENT_ALONE_S)
+        return min(max(SILENT_S, 2 * wait_s, self._expected_s(device)), SILENT_ALONE_S)
+
+    def _expected_s(self, device: DeviceKey) -> float:
+        """Return how long a device that has a limit may take for what it was asked for, as it may
+        have given the longest chunk just before."""
+        given = self.given.get(device)
+        if not given:
+            return 0.0
+        open_bytes = self.open_bytes(device, True) + self.open_bytes(device, False)
+        return min((open_bytes + MAX_CHUNK_BYTES) / given, LONGEST_EXPECTED_S)
+
+    def _will_not_come(self, pending: Request, ids: Iterable[bytes]) -> None:
+        """These will not be answered with bytes: their credit is free again."""
+        size, device = pending.content_bytes(ids), pending.device
+        self._throttle.gave_back(device, size, pending.is_small)
+        flow = self.credits.get(device)
+        if flow is not None:
+            self._given_back[device] = self._given_back.get(device, 0) + size
+            flow.returned(sum(pending.left.get(id, 0) for id in ids))
 
     def _close(self, key: tuple[DeviceKey, int]) -> Request:
         flow = self.credits.get(key[0])

@@ -49,6 +49,11 @@ class SmallFiles:
     def waits(self) -> bool:
         return bool(self._queue or self._new)
 
+    def has_for(self, device: DeviceKey, folder: str = "") -> bool:
+        """Return whether the device may have a file that is not requested yet, of this folder or of
+        any."""
+        return any(not folder or key[0] == folder for key in self._of.get(device, ()))
+
     def want(self, folder: str, entry: Entry, home: str | None) -> None:
         key = (folder, entry.path)
         self._wanted[key] = entry
@@ -97,12 +102,25 @@ class SmallFiles:
         ]
 
     def next_for(self, device: DeviceKey, room: int) -> Iterator[tuple[str, list[Entry]]]:
-        """Yield what to request next from a device: entries of one folder. Yields nothing if it has
-        nothing."""
+        """Yield what to request next from a device: entries of one folder, the first wanted first,
+        of at most `room` bytes in total. Yields nothing if it has nothing."""
+        return self._choose(device, self._of.get(device, {}), room, room)
+
+    def newest_for(
+        self, device: DeviceKey, room: int, most: int
+    ) -> Iterator[tuple[str, list[Entry]]]:
+        """Yield the same, but the last wanted first, and only one if two have over `most` bytes.
+        Behind a limit the queue is long: what is edited now need not wait until thousands of files
+        have come."""
+        return self._choose(device, reversed(self._of.get(device, {})), room, most)
+
+    def _choose(
+        self, device: DeviceKey, keys: Iterable[Key], room: int, most: int
+    ) -> Iterator[tuple[str, list[Entry]]]:
         chosen: list[Entry] = []
         folder = ""
         size = 0
-        for count, key in enumerate(self._of.get(device, ())):
+        for count, key in enumerate(keys):
             entry = self._queue[key]
             if count >= LOOK_AHEAD or len(chosen) >= GET_FILES:
                 break
@@ -110,7 +128,8 @@ class SmallFiles:
                 continue
             if self._is_being_made(*key):
                 continue
-            if size + entry.size > min(GET_BYTES, room):
+            size_with = size + entry.size
+            if size_with > min(GET_BYTES, room) or (chosen and size_with > most):
                 break
             folder, size = key[0], size + entry.size
             chosen.append(entry)

@@ -29,6 +29,7 @@ from leftzmq.wire.messages import (
     EpochKey,
     EpochWanted,
     Get,
+    Giving,
     Have,
     Hello,
     IndexPage,
@@ -72,6 +73,9 @@ NEWS: Final = Rate("news", 1000, 2000)
 second; and one for each folder and heartbeat."""
 READINGS: Final = Rate("words about reading", 2, 4 * MAX_FOLDERS)
 """(2) Two for each folder and greeting."""
+GIVINGS: Final = Rate("words about limits", 2, 256)
+"""(reckoned) One for each greeting, and one whenever another limit holds: a timetable has at most
+64 parts."""
 ROSTERS: Final = Rate("parts of rosters", 10, 3000)
 """(reckoned, not measured: no device sends them yet) A greeting brings one for each folder, as it
 brings a question for the index. A whole roster of 8,192 statements is 64 parts and counts 448 times
@@ -104,6 +108,7 @@ RATE_OF: Final[dict[type[Message], Rate]] = {
     EpochKey: EPOCHS,
     EpochWanted: EPOCHS,
     Reading: READINGS,
+    Giving: GIVINGS,
     Get: GETS,
     Chunks: CHUNKS,
 }

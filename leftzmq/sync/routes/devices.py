@@ -45,8 +45,9 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.routes.table import Routes
+from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
-from leftzmq.wire.messages import EpochWanted, Get, Have, IndexSince, Reading
+from leftzmq.wire.messages import EpochWanted, Get, Giving, Have, IndexSince, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class DeviceRoutes:
     listener: Listener
     rosters: RosterExchange
     heartbeat: Heartbeat
+    giving_told: GivingTold
     folder_of: Callable[[DeviceKey, bytes], str | None]
 
     def enter(self, routes: Routes) -> None:
@@ -96,7 +98,7 @@ class DeviceRoutes:
             case Get() as get:
                 id = self.folder_of(device, get.tag)
                 mended = self.rosters.mended(id, get.tag, device, None, now) if id else []
-                return [*mended, *self.listener.on_get(fact.link, get)]
+                return [*mended, *self.listener.on_get(fact.link, get, now)]
             case IndexSince() as ask:
                 if not_greeted := self.peers.overheard(fact.link, now):
                     return not_greeted
@@ -111,6 +113,8 @@ class DeviceRoutes:
             case Have() as have:
                 id = self.folder_of(device, have.tag)
                 return self.downloader.on_have(device, id, have, now) if id else []
+            case Giving() as giving:
+                return self.downloader.on_giving(device, giving, now)
             case Reading() as reading:
                 id = self.folder_of(device, reading.tag)
                 return self.folders[id].first_reading.on_reading(device, reading) if id else []
@@ -148,6 +152,7 @@ class DeviceRoutes:
 
     def _on_peer_greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out = self.rosters.on_peer_greeted(fact, now)
+        out += self.giving_told.on_peer_greeted(fact.link.device)
         for standing in fact.folders:
             folder = self.folders.get(standing.folder)
             if folder is not None and folder.stopped is None:
@@ -159,6 +164,7 @@ class DeviceRoutes:
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
         self.listener.on_device_lost(fact.device)
+        self.giving_told.on_device_lost(fact.device)
         out: Outputs = []
         for folder in self._running:
             folder.announcer.on_device_lost(fact.device)

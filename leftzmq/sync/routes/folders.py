@@ -93,7 +93,7 @@ class FolderRoutes:
             case WriteChunks() as job:
                 self.downloader.not_written(job.device, len(job.body))
             case ReadChunks() as job:
-                out += self.listener.on_chunks_not_read(job)
+                out += self.listener.on_chunks_not_read(job, now)
         return [*out, FolderStopped(fact.job.folder, fact.stop)]
 
     def _may_have_made(self, folder: str, entry: Entry) -> None:

@@ -7,19 +7,22 @@ reading job finds them in the index) or how they are sealed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
+from leftzmq.bandwidth.throttle import Throttle
 from leftzmq.content.epochs import Epochs
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Drop, Outputs, Send, Work
+from leftzmq.sync.download.requests import SILENT_ALONE_S
 from leftzmq.sync.facts import BytesDoubted, EpochBegan, RescanWanted
 from leftzmq.sync.jobs import ChunksRead, Lane, ReadChunks, lane_of
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
+from leftzmq.wire.messages import MAX_CHUNK_BYTES, Ask, Chunks, Get, Part, Want
 
 MAX_CREDIT_BYTES: Final = 32 << 20
 """Bytes that a device may have requested and not received; sent in welcome."""
@@ -31,9 +34,21 @@ MAX_EARLY_GETS: Final = 12
 MAX_EARLY_ASKS: Final = 4096
 """Gets of one device, and chunks in them, under a tag that is not known yet: the secret of a new
 epoch comes over another socket than the first get that names it."""
+GIVEN_UP_S: Final = SILENT_ALONE_S - 1.0
+"""A little less than an asker waits at most, so that its queue here is shorter before it asks
+again."""
 READS_AT_ONCE: Final = 4
 """Running jobs of one device in each lane. The others get their turn in between, however much one
 device requests."""
+
+
+@dataclass(slots=True)
+class OpenGet:
+    """jobs: those of it that have not ended. heard: when it came, or the last part of its answer
+    left (monotonic seconds)."""
+
+    jobs: int
+    heard: float
 
 
 @dataclass(slots=True)
@@ -43,6 +58,7 @@ class Asker:
     owed: bytes requested and not answered; asks: the number of those lists and chunks
     reading: running jobs; queue: jobs that wait; both for each lane
     early: gets under a tag that is not known yet
+    open: gets that are not fully answered, by number
     """
 
     owed: int = 0
@@ -52,6 +68,11 @@ class Asker:
         default_factory=lambda: {lane: deque() for lane in Lane}
     )
     early: list[tuple[Link, Get]] = field(default_factory=list)
+    open: dict[int, OpenGet] = field(default_factory=dict)
+
+    @property
+    def queued(self) -> Iterator[ReadChunks]:
+        return chain.from_iterable(self.queue.values())
 
 
 class Listener:
@@ -62,6 +83,7 @@ class Listener:
         tell us
     epochs_of: returns the epochs of a folder
     excludes: whether a device was removed from a folder
+    throttle: the limits of what is given
     """
 
     def __init__(
@@ -71,12 +93,40 @@ class Listener:
         epochs_of: Callable[[str], Epochs],
         sent: Callable[[str, int], None],
         excludes: Callable[[str, DeviceKey], bool],
+        throttle: Throttle,
     ) -> None:
+        self._throttle = throttle
         self._folder_of, self._may_come, self._sent = folder_of, may_come, sent
         self._epochs_of, self._excludes = epochs_of, excludes
         self._askers: dict[DeviceKey, Asker] = {}
 
-    def on_get(self, link: Link, get: Get) -> Outputs:
+    # -- questions -----------------------------------------------------------------------------
+
+    def deadline(self, now: float) -> float | None:
+        """Return when a limit lets the next job run (monotonic seconds)."""
+        if not self._throttle.limits_any:
+            return None
+        return min(
+            (
+                self._throttle.ready_at(device, lane is Lane.SMALL, now)
+                for device, asker in self._askers.items()
+                for lane, queue in asker.queue.items()
+                if queue and asker.reading[lane] < READS_AT_ONCE
+            ),
+            default=None,
+        )
+
+    def waits_for_limit(self, folder: str, now: float) -> bool:
+        """Return whether contents of this folder would be given now if there were no limit."""
+        return any(
+            job.folder == folder and not self._throttle.lets(device, job.is_small, now)
+            for device, asker in self._askers.items()
+            for job in asker.queued
+        )
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    def on_get(self, link: Link, get: Get, now: float) -> Outputs:
         device = link.device
         folder = self._folder_of(device, get.tag)
         if folder is None:
@@ -87,23 +137,27 @@ class Listener:
         asker = self._askers.setdefault(device, Asker())
         size = len(get.lists) * MAX_LIST_BYTES
         size += sum(ask.length for want in get.wants for ask in want.asks)
+        self._drop_given_up(asker, now)
         if asker.owed + size > MAX_CREDIT_BYTES:
             detail = f"{asker.owed + size} bytes, {MAX_CREDIT_BYTES} allowed"
             return [Drop(device, Refusal.TOO_GREEDY, detail)]
-        jobs = _jobs(folder, link, get)
+        most = self._throttle.slice_bytes(device)
+        jobs = _jobs(folder, link, get, READ_BYTES if most is None else min(most, READ_BYTES))
         asks = sum(job.asks for job in jobs)
         if asker.asks + asks > MAX_ASKS:
             return [Drop(device, Refusal.TOO_GREEDY, f"over {MAX_ASKS} chunks at once")]
         asker.owed += size
         asker.asks += asks
         for job in jobs:
+            asker.open.setdefault(get.number, OpenGet(0, now)).jobs += 1
             asker.queue[lane_of(job)].append(job)
-        return self._go_on(asker)
+        return self._go_on(asker, now)
 
     def on_chunks_read(self, fact: ChunksRead, now: float) -> Outputs:
         """Send what a job read, unless a device was removed meanwhile: this one, or another one
         that has the secret of this epoch. Files that the job found changed are scanned again."""
         out: Outputs = []
+        sent = 0
         epochs = self._epochs_of(fact.folder)
         if self._excludes(fact.folder, fact.link.device):
             pass
@@ -119,6 +173,8 @@ class Listener:
             )
             out.append(Send(fact.link, header, fact.body))
             self._sent(fact.folder, sum(length + MAC_BYTES for _, length in fact.parts))
+            sent = sum(length for _, length in fact.parts)
+        self._throttle.gave_back(fact.link.device, max(0, fact.content_bytes - sent), fact.is_small)
         if fact.stale:
             paths = tuple(dict.fromkeys(doubt.path for doubt in fact.stale))
             out += [RescanWanted(fact.folder, paths), BytesDoubted(fact.folder, fact.stale)]
@@ -128,18 +184,20 @@ class Listener:
             asker.asks = max(0, asker.asks - fact.asks)
             lane = Lane.SMALL if fact.is_small else Lane.BULK
             asker.reading[lane] = max(0, asker.reading[lane] - 1)
-            out += self._go_on(asker)
+            _ended(asker, fact.number, now)
+            out += self._go_on(asker, now)
         return out
 
-    def on_chunks_not_read(self, job: ReadChunks) -> Outputs:
+    def on_chunks_not_read(self, job: ReadChunks, now: float) -> Outputs:
         """The job failed, and its get is not answered."""
+        self._throttle.gave_back(job.link.device, job.content_bytes, job.is_small)
         asker = self._askers.get(job.link.device)
         if asker is None:
             return []
         _let_go(asker, job)
         lane = lane_of(job)
         asker.reading[lane] = max(0, asker.reading[lane] - 1)
-        return self._go_on(asker)
+        return self._go_on(asker, now)
 
     def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
         """Another epoch can be opened: answer gets that came before its secret, and say of those
@@ -148,8 +206,8 @@ class Listener:
         for asker in self._askers.values():
             early, asker.early = asker.early, []
             for link, get in early:
-                out += self.on_get(link, get)
-            out += self._go_on(asker)
+                out += self.on_get(link, get, now)
+            out += self._go_on(asker, now)
         return out
 
     def on_folder_stopped(self, folder: str) -> None:
@@ -168,22 +226,65 @@ class Listener:
         """Nobody waits for these responses any more."""
         self._askers.pop(device, None)
 
-    def _go_on(self, asker: Asker) -> Outputs:
-        """Start the jobs that may run. Each lane is separate, so a small read never waits behind a
-        gigabyte."""
+    def go_on(self, now: float) -> Outputs:
+        """Start the jobs that the limits let run: small ones first, and one of each device in turn.
+        Without a limit all that may run are running."""
+        out: Outputs = []
+        if not self._throttle.limits_any:
+            return out
+        for lane in Lane:
+            turns = deque(device for device, asker in self._askers.items() if asker.queue[lane])
+            while turns:
+                device = turns.popleft()
+                asker = self._askers[device]
+                if self._may_start(device, asker, lane, now):
+                    out += self._start(asker, lane, now)
+                    self._askers[device] = self._askers.pop(device)  # the others come first now
+                    turns.append(device)
+        return out
+
+    def _go_on(self, asker: Asker, now: float) -> Outputs:
+        """Start the jobs of one device that may run. Each lane is separate, so a small read never
+        waits behind a gigabyte."""
+        if self._throttle.limits_any:
+            return self.go_on(now)  # the device may have to wait for others
         out: Outputs = []
         for lane, queue in asker.queue.items():
             while queue and asker.reading[lane] < READS_AT_ONCE:
-                job = queue.popleft()
-                epochs = self._epochs_of(job.folder)
-                if epochs.may_seal(job.tag):
-                    asker.reading[lane] += 1
-                    out.append(Work(job))
-                else:
-                    _let_go(asker, job)
-                    wants = (ask.id for want in job.wants for ask in want.asks)
-                    out.append(_stale(job.link, job.number, epochs, (*job.lists, *wants)))
+                out += self._start(asker, lane, now)
         return out
+
+    def _may_start(self, device: DeviceKey, asker: Asker, lane: Lane, now: float) -> bool:
+        may = bool(asker.queue[lane]) and asker.reading[lane] < READS_AT_ONCE
+        return may and self._throttle.lets(device, lane is Lane.SMALL, now)
+
+    def _start(self, asker: Asker, lane: Lane, now: float) -> Outputs:
+        """Start the next job of a device, if it still waits for that."""
+        job = asker.queue[lane].popleft()
+        if self._is_given_up(asker, job, now):
+            _let_go(asker, job)
+            return []
+        epochs = self._epochs_of(job.folder)
+        if epochs.may_seal(job.tag):
+            asker.reading[lane] += 1
+            self._throttle.took(job.link.device, job.content_bytes, job.is_small, now)
+            return [Work(job)]
+        _let_go(asker, job)
+        wants = (ask.id for want in job.wants for ask in want.asks)
+        return [_stale(job.link, job.number, epochs, (*job.lists, *wants))]
+
+    def _is_given_up(self, asker: Asker, job: ReadChunks, now: float) -> bool:
+        """Whether the device has waited for this in vain so long that it asks again: else what is
+        slow already would be given twice."""
+        get = asker.open.get(job.number)
+        rate = self._throttle.rate(job.link.device)
+        expected_s = (asker.owed + MAX_CHUNK_BYTES) / rate if rate else 0.0
+        return get is not None and now >= get.heard + GIVEN_UP_S + expected_s
+
+    def _drop_given_up(self, asker: Asker, now: float) -> None:
+        for queue in asker.queue.values():
+            while queue and self._is_given_up(asker, queue[0], now):
+                _let_go(asker, queue.popleft())
 
 
 def _stale(link: Link, number: int, epochs: Epochs, ids: Iterable[bytes]) -> Send:
@@ -207,13 +308,27 @@ def _drop_jobs(asker: Asker, folder: str) -> None:
             _let_go(asker, job)
 
 
+def _ended(asker: Asker, number: int, now: float) -> None:
+    """A job of this get ended."""
+    get = asker.open.get(number)
+    if get is not None:
+        get.jobs, get.heard = get.jobs - 1, now
+        if get.jobs <= 0:
+            del asker.open[number]
+
+
 def _let_go(asker: Asker, job: ReadChunks) -> None:
+    """The job ends without an answer."""
+    get = asker.open.get(job.number)
+    if get is not None:
+        _ended(asker, job.number, get.heard)
     asker.owed = max(0, asker.owed - job.asked_bytes)
     asker.asks = max(0, asker.asks - job.asks)
 
 
-def _jobs(folder: str, link: Link, get: Get) -> list[ReadChunks]:
-    """Split a get into reading jobs of at most READ_BYTES: each becomes one frame."""
+def _jobs(folder: str, link: Link, get: Get, most: int) -> list[ReadChunks]:
+    """Split a get into reading jobs of at most `most` bytes or one chunk: each becomes one
+    frame."""
     number, tag = get.number, get.tag
     jobs = [ReadChunks(folder, link, number, tag, (id,), (), MAX_LIST_BYTES) for id in get.lists]
     wants: list[Want] = []
@@ -228,7 +343,7 @@ def _jobs(folder: str, link: Link, get: Get) -> list[ReadChunks]:
     for want in get.wants:
         begun: list[Ask] = []
         for ask in want.asks:
-            if size + ask.length > READ_BYTES and (begun or wants):
+            if size + ask.length > most and (begun or wants):
                 if begun:
                     wants.append(Want(want.content, begun))
                 close()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from leftzmq.bandwidth.throttle import Throttle
 from leftzmq.content.ids import ChunkId
 from leftzmq.content.lists import Rows, pack_row
 from leftzmq.errors import Problem, ProblemKind, Refusal
@@ -87,7 +88,7 @@ def view() -> View:
 @pytest.fixture
 def downloader(view: View) -> Downloader:
     """It has asked MUTE for a file at 100.0."""
-    made = Downloader({"share": view}, link_to, link_to)  # type: ignore[dict-item]
+    made = Downloader({"share": view}, link_to, link_to, Throttle())  # type: ignore[dict-item]
     made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
     made.on_file_wanted(FileWanted("share", ENTRY, None), 100.0)
     assert asked(made.go_on(100.0)) == [MUTE]
@@ -339,7 +340,7 @@ def test_silence_is_looked_for_in_time_whatever_was_asked_and_answered() -> None
     """When to look is not worked out anew for every fact, and yet never after the first get has
     been silent too long."""
     chance = random.Random(1)
-    requests = Requests(link_to)
+    requests = Requests(link_to, Throttle())
     now, waiting = 100.0, {}
     for device in (MUTE, OTHER):
         requests.connected(device, 32 << 20)

@@ -22,6 +22,7 @@ from leftzmq.wire.messages import (
     EpochKey,
     EpochWanted,
     Get,
+    Giving,
     Have,
     Hello,
     IndexPage,
@@ -57,6 +58,7 @@ EACH: list[Message] = [
     EpochKey(TAG, TAG, bytes(72)),
     EpochWanted(TAG, TAG),
     Reading(TAG, 0),
+    Giving(True, 1),
     Get(1, TAG, [ID], []),
     Chunks(1, TAG, [Part(ID, 5)], []),
 ]

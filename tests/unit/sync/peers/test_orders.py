@@ -34,6 +34,7 @@ from leftzmq.wire.messages import (
     VERSION,
     Bye,
     Get,
+    Giving,
     Have,
     Hello,
     IndexSince,
@@ -81,6 +82,7 @@ class Orders:
             "index_since": IndexSince(tag, NO_LIFE, 0),
             "have": Have(tag, ID, b"\1"),
             "reading": Reading(tag, 0),
+            "giving": Giving(True, 0),
         }
         bulk: dict[str, Message] = {"open": Open(VERSION), "get": Get(1, tag, [ID], [])}
         found: dict[str, Callable[[], Fact]] = {}
@@ -169,8 +171,8 @@ class Orders:
 
 NAMES = [
     *(f"{way} {what}" for way in ("dialed", "came") for what in (
-        "hello", "welcome", "refusing", "bye", "index_since", "have", "reading", "open", "get",
-        "closed", "page", "news",
+        "hello", "welcome", "refusing", "bye", "index_since", "have", "reading", "giving", "open",
+        "get", "closed", "page", "news",
     )),
     "dialed opened", "came bulk closed", "bulk restored", "dial failed",
 ]  # fmt: skip

@@ -100,8 +100,8 @@ def test_it_is_said_healed_and_the_rotten_bytes_lie_in_the_trash(mesh: Mesh, siz
     asked = b.folder.received_bytes
     c.start()
     a_asked = a.node.listener.on_get
-    a.node.listener.on_get = lambda link, get: (  # type: ignore[method-assign]
-        [] if link.device == c.key and mesh.now < 1300 else a_asked(link, get)
+    a.node.listener.on_get = lambda link, get, now: (  # type: ignore[method-assign]
+        [] if link.device == c.key and mesh.now < 1300 else a_asked(link, get, now)
     )
     mesh.settle(400.0)
     assert "ROTTEN" in told
@@ -161,8 +161,8 @@ def test_bytes_that_cannot_be_read_are_fetched_again(
         return read(self, offset, length)
 
     monkeypatch.setattr(RealFile, "read", broken)
-    a.node.listener.on_get = lambda link, get, real=a.node.listener.on_get: (  # type: ignore[method-assign]
-        [] if link.device == c.key else real(link, get)
+    a.node.listener.on_get = lambda link, get, now, real=a.node.listener.on_get: (  # type: ignore[method-assign]
+        [] if link.device == c.key else real(link, get, now)
     )
     c.start()
     mesh.settle(2 * NOT_GIVEN_S)

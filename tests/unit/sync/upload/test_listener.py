@@ -6,6 +6,7 @@ from collections import deque
 
 import pytest
 
+from leftzmq.bandwidth.throttle import Throttle
 from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import derive_epoch, derive_keys
 from leftzmq.sync.actions import Action, Send, Work
@@ -41,22 +42,24 @@ class Serving:
             lambda folder: EPOCHS,
             lambda *more: None,
             lambda folder, device: False,
+            Throttle(),
         )
         self.waiting: deque[ReadChunks] = deque()
         self.answered: list[DeviceKey] = []
 
     def asks(self, link: Link, *gets: Get) -> None:
         for get in gets:
-            self._do(self.listener.on_get(link, get))
+            self._do(self.listener.on_get(link, get, 0.0))
 
     def work(self) -> None:
         job = self.waiting.popleft()
         ids = tuple(ask.id for want in job.wants for ask in want.asks)
         parts, missing = (), (*job.lists, *ids)
-        asked, asks = job.asked_bytes, job.asks
+        asked, content, asks = job.asked_bytes, job.content_bytes, job.asks
         read = ChunksRead(
             *(job.folder, job.link, job.number, job.tag, parts, missing, b"", ()),
             asked,
+            content,
             asks,
             job.is_small,
         )
@@ -119,6 +122,7 @@ class Renewed(Serving):
             lambda folder: self.epochs,
             lambda *more: None,
             lambda folder, device: False,
+            Throttle(),
         )
 
     def begins(self) -> None:

@@ -1,0 +1,161 @@
+"""Limits of what is sent and received, by the clock of a mesh with lines."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from leftzmq.bandwidth.timetable import BandwidthLimits, Timetable, parse_timetable
+from leftzmq.sync.facts import LimitsSet
+from tests.helpers.mesh import Device
+from tests.helpers.shaped import Shaped
+
+LINE = 12_500_000  # 100 Mbit/s
+KB, MB = 1000, 1000**2
+
+
+@pytest.fixture
+def shaped(tmp_path: Path) -> Iterator[Callable[[str], Shaped]]:
+    meshes: list[Shaped] = []
+
+    def made(names: str) -> Shaped:
+        mesh = Shaped(tmp_path, names, LINE)
+        meshes.append(mesh)
+        for device in mesh.devices.values():
+            device.start()
+        mesh.settle(2)
+        return mesh
+
+    yield made
+    for mesh in meshes:
+        for device in mesh.devices.values():
+            assert not device.folder.problems.all()
+
+
+def limit(device: Device, up: str = "", down: str = "", *, of: Device | None = None) -> None:
+    tables = [parse_timetable(text, "") if text else Timetable() for text in (up, down)]
+    limits = BandwidthLimits(*tables)
+    if of is None:
+        device.take(LimitsSet(limits, {}))
+    else:
+        device.take(LimitsSet(BandwidthLimits(), {of.key: limits}))
+
+
+def give(device: Device, path: str, size: int, seed: int = 1) -> bytes:
+    data = random.Random(seed).randbytes(size)
+    device.write(path, data, mtime=1_600_000_000)
+    device.scan()
+    return data
+
+
+def has(device: Device, *paths: str) -> Callable[[], bool]:
+    return lambda: all((device.share / path).exists() for path in paths)
+
+
+LIMITS = {
+    "A gives": lambda a, b, rate: limit(a, up=rate),
+    "A gives to B": lambda a, b, rate: limit(a, up=rate, of=b),
+    "B takes": lambda a, b, rate: limit(b, down=rate),
+    "B takes from A": lambda a, b, rate: limit(b, down=rate, of=a),
+}
+
+
+@pytest.mark.parametrize("who", LIMITS)
+@pytest.mark.parametrize(
+    ("rate", "bytes_s", "size"), [("500 kB/s", 500 * KB, 6 * MB), ("4 MB/s", 4 * MB, 48 * MB)]
+)
+def test_a_limit_is_kept_and_used_up(
+    shaped: Callable[[str], Shaped], who: str, rate: str, bytes_s: int, size: int
+) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    LIMITS[who](a, b, rate)
+    give(a, "large", size)
+    took = mesh.run_until(has(b, "large"))
+    assert took == pytest.approx(size / bytes_s, rel=0.1)
+    assert mesh.sent["A", "B"] < 1.03 * size, "nothing was sent twice"
+
+
+@pytest.mark.parametrize("who", LIMITS)
+def test_many_small_files_keep_a_limit_too(shaped: Callable[[str], Shaped], who: str) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    LIMITS[who](a, b, "500 kB/s")
+    data = random.Random(1).randbytes(100 * 50 * KB)
+    for n in range(100):
+        a.write(f"small/{n}", data[n * 50 * KB : (n + 1) * 50 * KB], mtime=1_600_000_000)
+    a.scan()
+    took = mesh.run_until(has(b, *(f"small/{n}" for n in range(100))))
+    assert took == pytest.approx(5 * MB / (500 * KB), rel=0.1)
+
+
+@pytest.mark.parametrize("who", LIMITS)
+@pytest.mark.parametrize("bulk", ["a large file", "small files"])
+def test_an_edit_does_not_wait_behind_bulk(
+    shaped: Callable[[str], Shaped], who: str, bulk: str
+) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    LIMITS[who](a, b, "500 kB/s")
+    if bulk == "a large file":
+        give(a, "large", 20 * MB)
+    else:
+        for n in range(400):
+            a.write(f"small/{n}", random.Random(n).randbytes(50 * KB), mtime=1_600_000_000)
+        a.scan()
+    mesh.run_until(lambda: b.folder.received_bytes > 2 * MB)
+    give(a, "edit", 10 * KB)
+    took = mesh.run_until(has(b, "edit"))
+    assert took < 1.5, "a slice of the bulk, and what was asked for before"
+    assert b.folder.received_bytes < 4 * MB
+
+
+def test_askers_share_what_a_device_gives(shaped: Callable[[str], Shaped]) -> None:
+    mesh = shaped("ABC")
+    a, b, c = mesh.devices.values()
+    limit(a, up="1 MB/s")
+    limit(b, up="1 kB/s")  # so what they give each other does not blur it
+    limit(c, up="1 kB/s")
+    give(a, "large", 10 * MB)
+    mesh.run_until(lambda: b.folder.received_bytes + c.folder.received_bytes > 6 * MB)
+    given = [mesh.sent["A", "B"], mesh.sent["A", "C"]]
+    assert max(given) < 1.3 * min(given)
+
+
+def test_at_a_low_rate_for_many_hardly_anything_is_given_twice(
+    shaped: Callable[[str], Shaped],
+) -> None:
+    """What is asked for waits longer than its asker does, who asks again then."""
+    mesh = shaped("ABCDE")
+    a = mesh.devices["A"]
+    limit(a, up="50 kB/s")
+    for name in "BCDE":
+        limit(mesh.devices[name], up="1 kB/s")
+    give(a, "large", 3 * MB)
+    mesh.run_until(lambda: (mesh.sent and sum(mesh.sent.values()) > 6 * MB) or False, 400.0)
+    for name in "BCDE":
+        got = [id for sender, to, id in mesh.chunks if (sender, to) == ("A", name)]
+        assert len(got) <= 1.1 * len(set(got)), Counter(got).most_common(3)
+
+
+@pytest.mark.parametrize("who", LIMITS)
+def test_off_lets_no_contents_pass_and_all_news(shaped: Callable[[str], Shaped], who: str) -> None:
+    """The clock of the mesh begins on Friday, 2027-01-15 08:00 UTC."""
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    LIMITS[who](a, b, "fri 08:00-09:00 off")
+    give(a, "large", 1 * MB)
+    give(a, "small", 1 * KB)
+    (a.share / "folder").mkdir()
+    a.scan()
+    mesh.settle(60.0)
+    assert (b.share / "folder").is_dir()
+    assert b.folder.index_view.counters.tickets == 2
+    assert not mesh.sent.get(("A", "B"))
+    took = mesh.run_until(has(b, "large", "small"), 4000.0)
+    assert took < 3600.0
+    assert mesh.now - 1000.0 >= 3600.0, "the contents came when the hour was over"
