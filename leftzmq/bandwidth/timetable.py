@@ -90,6 +90,9 @@ class BandwidthLimits:
     down: Timetable = Timetable()
 
 
+NO_LIMITS: Final = BandwidthLimits()
+
+
 def minute_of_week(weekday: int, hour: int, minute: int) -> int:
     """weekday: 0 is Monday."""
     return weekday * DAY_MINUTES + hour * 60 + minute

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from leftzmq.bandwidth.timetable import limit_text
 from leftzmq.cli.format.clock import iso_time, local_time
 from leftzmq.cli.format.event_lines import human_bytes, printable
 from leftzmq.cli.format.terminal import colour_system
@@ -101,11 +102,26 @@ def _table(*heads: str) -> Table:
 def _devices(status: dict[str, Any]) -> RenderableType:
     table = _table("device", "state")
     table.add_row(_text(status["device"]), Text("this one, key ") + Text(status["key"]))
+    if limits := _limits(status["limits"]):
+        table.add_row("", Text(limits))
     for peer in status["peers"]:
-        table.add_row(_text(peer["name"]), _connection(peer))
+        table.add_row(_text(peer["name"]), _connection(peer) + Text(_its_limits(peer, status)))
     if not status["peers"]:
         table.add_row("", Text("no peers: add [[peer]] to the config", "yellow"))
     return table
+
+
+def _limits(limits: dict[str, int | None]) -> str:
+    """Return what holds: "limits: up 2 MB/s, down off"; "" if nothing is limited."""
+    found = [f"{way} {limit_text(rate)}" for way, rate in limits.items() if rate is not None]
+    return f"limits: {', '.join(found)}" if found else ""
+
+
+def _its_limits(peer: dict[str, Any], status: dict[str, Any]) -> str:
+    """Return the limits of this device alone, as they go on behind its state."""
+    own = {way: rate for way, rate in peer["limits"].items() if rate != status["limits"][way]}
+    gives = "" if peer["gives"] is None else f"gives {limit_text(peer['gives'])}"
+    return "".join(f"; {text}" for text in (_limits(own), gives) if text)
 
 
 def _connection(peer: dict[str, Any]) -> Text:
@@ -244,7 +260,7 @@ def _folders(folders: list[dict[str, Any]]) -> RenderableType:
         to_come = f"{folder['tickets']} ({human_bytes(folder['need_bytes'])})"
         table.add_row(
             _text(folder["id"]),
-            Text(folder["state"], _STATES.get(folder["state"], "")),
+            _state(folder),
             f"{folder['files']:,}",
             human_bytes(folder["bytes"]),
             to_come if folder["tickets"] else "nothing",
@@ -252,6 +268,11 @@ def _folders(folders: list[dict[str, Any]]) -> RenderableType:
             human_bytes(folder["received_bytes"]),
         )
     return table
+
+
+def _state(folder: dict[str, Any]) -> Text:
+    waits = f", waits for the {folder['waits_for']}" if folder["waits_for"] else ""
+    return Text(folder["state"] + waits, _STATES.get(folder["state"], ""))
 
 
 def _files(folder: dict[str, Any]) -> list[dict[str, Any]]:

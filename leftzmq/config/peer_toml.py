@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits
 from leftzmq.config.checks import misplaced, nobody_is_us, not_different
 from leftzmq.config.toml_table import Table
 from leftzmq.config.values import (
@@ -45,7 +46,7 @@ from leftzmq.errors import ConfigError
 MAX_FILE_BYTES: Final = 1 << 20
 """The largest allowed number of folders and peers, with paths of the greatest length, takes half of
 it."""
-_TABLES: Final = ("device", "discovery", "folder", "peer")
+_TABLES: Final = ("device", "discovery", "limits", "folder", "peer")
 
 
 def load(file: Path) -> Config:
@@ -104,6 +105,7 @@ class _Found:
     def _read(self, top: Table) -> None:
         device: DeviceConfig | None = None
         discovery = DiscoveryConfig()
+        limits = NO_LIMITS
         peers: list[tuple[Table, PeerConfig]] = []
         with self._noted():
             top.allow(*_TABLES)
@@ -111,6 +113,8 @@ class _Found:
             device = _device(top)
         with self._noted():
             discovery = _discovery(top)
+        with self._noted():
+            limits = _bandwidth_limits(top)
         with self._noted():
             self.tables = top.tables("folder", MAX_FOLDERS)
         for table in self.tables:
@@ -137,6 +141,7 @@ class _Found:
             tuple(one for _, one in self.folders),
             tuple(one for _, one in peers),
             discovery,
+            limits,
         )
 
     def _note(self, found: Iterable[tuple[Table, ConfigError]]) -> None:
@@ -228,6 +233,14 @@ def _discovery(top: Table) -> DiscoveryConfig:
     return DiscoveryConfig(table.yes_or_no("local", True))
 
 
+def _bandwidth_limits(top: Table) -> BandwidthLimits:
+    if "limits" not in top.values:
+        return NO_LIMITS
+    table = top.table("limits")
+    table.allow("up", "down")
+    return BandwidthLimits(table.timetable("up"), table.timetable("down"))
+
+
 def _device(top: Table) -> DeviceConfig:
     if "device" not in top.values:
         raise top.missing("device")
@@ -267,11 +280,13 @@ def _limits(table: Table) -> Limits:
 
 
 def _peer(table: Table) -> PeerConfig:
-    table.allow("name", "address", "key")
+    table.allow("name", "address", "key", "up", "down")
     name, text = table.name("name"), table.text("key")
     try:
         key = read_key(text) if text else None
     except ValueError as error:
         do = "copy what `leftzmq id` prints on that device"
         raise ConfigError(str(error), table.where("key"), do) from None
-    return PeerConfig(name, table.endpoint("address", own=False), key)
+    address = table.endpoint("address", own=False)
+    limits = BandwidthLimits(table.timetable("up"), table.timetable("down"))
+    return PeerConfig(name, address, key, limits=limits)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leftzmq.bandwidth.timetable import Timetable, parse_timetable
 from leftzmq.config.values import MAX_NAME_CHARS, MAX_PLACE_BYTES, is_name
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError
@@ -132,6 +133,11 @@ class Table:
     def endpoint(self, key: str, *, own: bool) -> Endpoint | None:
         value = self.text(key)
         return None if value is None else Endpoint.parse(value, self.where(key), own=own)
+
+    def timetable(self, key: str) -> Timetable:
+        """Return a limit: a rate, or a timetable; without limits if it is left out."""
+        value = self.text(key)
+        return Timetable() if value is None else parse_timetable(value, self.where(key))
 
     def table(self, key: str) -> Table:
         """Return the one table of this name, which is there. Raises ConfigError if it is a list or

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits
 from leftzmq.endpoint import Endpoint
 
 MAX_PEERS: Final = 62  # the index has 64 bits for holders: ours, one kept free, and theirs
@@ -108,12 +109,14 @@ class PeerConfig:
 
     address: None = it dials us; more: other addresses, dialed beside the first while it is not met
     key: 32 bytes; None = shown, never connected
+    limits: of what passes between it and us
     """
 
     name: str
     address: Endpoint | None = None
     key: bytes | None = None
     more: tuple[Endpoint, ...] = ()
+    limits: BandwidthLimits = NO_LIMITS
 
     @property
     def addresses(self) -> tuple[Endpoint, ...]:
@@ -123,14 +126,15 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file. file: where it was read from, absolute. unusable: folders that are not among
-    `folders`, because of what is wrong with them."""
+    """The whole file. file: where it was read from, absolute. limits: [limits]. unusable: folders
+    that are not among `folders`, because of what is wrong with them."""
 
     file: Path
     device: DeviceConfig
     folders: tuple[FolderConfig, ...]
     peers: tuple[PeerConfig, ...] = ()
     discovery: DiscoveryConfig = DiscoveryConfig()
+    limits: BandwidthLimits = NO_LIMITS
     unusable: tuple[UnusableFolder, ...] = ()
 
     @property

@@ -28,6 +28,7 @@ from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
 from leftzmq.sync.admin.join_plans import JoinPlans
+from leftzmq.sync.admin.limiting import Limiting
 from leftzmq.sync.admin.open_questions import OpenQuestions
 from leftzmq.sync.admin.status import Times, status
 from leftzmq.sync.admin.wait import WaitQuestions
@@ -125,6 +126,7 @@ class Node:
             folders,
             peers.by_key.values,
             peers.connected,
+            Limiting(self.throttles, self.downloader, peers.name),
             about.get("keyless", ()),
             about.get("unusable", ()),
         )
@@ -392,6 +394,7 @@ class Node:
             self.folders.values(),
             self._about.get("unusable", ()),
             self.downloader,
+            self.throttles,
             Times(self._now, self._wall_ns / 1e9),
             self.conflicts.by,
             self.rosters.removed_from,

@@ -97,8 +97,16 @@ class ProblemPage(Reply, frozen=True, kw_only=True):
     after: str
 
 
+class LimitsShown(Reply, frozen=True, kw_only=True):
+    """What may pass a second, in bytes. None: no limit; 0: nothing now."""
+
+    up: int | None = None
+    down: int | None = None
+
+
 class PeerStatus(Reply, frozen=True, kw_only=True):
-    """One device over all folders. since, behind_since: unix seconds."""
+    """One device over all folders. since, behind_since: unix seconds. limits: what may pass between
+    it and us, ours alone. gives: its own limit of what it gives us, in bytes a second."""
 
     name: str
     key: str
@@ -110,6 +118,8 @@ class PeerStatus(Reply, frozen=True, kw_only=True):
     behind_paths: int = 0
     behind_bytes: int = 0
     behind_since: float | None = None
+    limits: LimitsShown = LimitsShown()
+    gives: int | None = None
 
 
 class StrangerShown(Reply, frozen=True, kw_only=True):
@@ -158,7 +168,8 @@ class UnderWay(Reply, frozen=True, kw_only=True):
 
 class FolderStatus(Reply, frozen=True, kw_only=True):
     """rate: bytes a second, of the whole agent. arriving: the number of large files that arrive, of
-    which under_way has the first."""
+    which under_way has the first. waits_for: what the contents to come wait for: "limit", or
+    nothing."""
 
     id: str
     state: str
@@ -169,6 +180,7 @@ class FolderStatus(Reply, frozen=True, kw_only=True):
     bytes: int
     tickets: int
     need_bytes: int
+    waits_for: str
     problems: int
     conflicts: int
     sent_bytes: int
@@ -183,10 +195,11 @@ class FolderStatus(Reply, frozen=True, kw_only=True):
 
 
 class Status(Reply, frozen=True, kw_only=True):
-    """device, key: our own."""
+    """device, key: our own. limits: of all that this device sends and receives."""
 
     device: str
     key: str
+    limits: LimitsShown
     peers: list[PeerStatus]
     strangers: list[StrangerShown]
     folders: list[FolderStatus]

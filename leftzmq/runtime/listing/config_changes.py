@@ -57,14 +57,23 @@ def changes(before: Config, after: Config) -> ConfigChanges:
     return ConfigChanges(
         removed=tuple(peer for who, peer in old.items() if who not in new),
         added=tuple(peer for who, peer in new.items() if who not in old),
-        moved=tuple(peer for who, peer in new.items() if who in old and peer != old[who]),
+        moved=tuple(
+            peer for who, peer in new.items() if who in old and peer.addresses != old[who].addresses
+        ),
         folders=tuple(one for one in after.folders if one.id not in stay),
         gone=tuple(one.id for one in before.folders if one.id not in stay),
         tuned=tuned,
         used=(
             *(key for key in of_device if key in _USED_AT_ONCE),
             *_other_keys("[discovery]", before.discovery, after.discovery),
+            *_other_keys("[limits]", before.limits, after.limits),
             *(key for one in tuned for key in _keys_of(had[one.id], one)),
+            *(
+                key
+                for who, peer in new.items()
+                if who in old
+                for key in _other_keys(f"[[peer]] {peer.name}", old[who].limits, peer.limits)
+            ),
         ),
         need_a_start=tuple(key for key in of_device if key not in _USED_AT_ONCE),
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from leftzmq.bandwidth.timetable import NO_LIMITS
 from leftzmq.config import (
     MAX_PEERS,
     Config,
@@ -26,7 +27,7 @@ from leftzmq.runtime.event_log import Teller
 from leftzmq.runtime.listing.config_changes import ConfigChanges, changes
 from leftzmq.runtime.listing.config_in_use import ConfigInUse
 from leftzmq.sync.actions import Tell
-from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
+from leftzmq.sync.facts import Fact, LimitsSet, LinkClosed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.replies import FolderUnusable, Reloaded
@@ -120,6 +121,8 @@ class ConfigFollower:
         """Dial all peers, at a start of the agent."""
         for peer in self._in_use.config.peers:
             self._dial(peer)
+        if self._in_use.limits() != LimitsSet(NO_LIMITS, {}):
+            self._handle(self._in_use.limits())
         self._tell_left_out(self._learnt())
 
     def read_again(self) -> None:
@@ -186,7 +189,7 @@ class ConfigFollower:
         """List, dial and open what is new in peer.toml or was learnt; cut off and stop what is not
         there any more. Return why folders could not come."""
         in_use, found = self._in_use, plan.found
-        known = tuple(in_use.unusable)
+        known, limits = tuple(in_use.unusable), in_use.limits()
         for peer in found.removed:
             self._unlist(_key_of(peer))
         first = {peer.key: peer.address for peer in in_use.config.peers}
@@ -197,6 +200,9 @@ class ConfigFollower:
         in_use.take_over(plan.written, plan.config)
         for peer in (*moved, *found.added):
             self._list(peer)
+        if in_use.limits() != limits:
+            self._handle(in_use.limits())
+            self._teller.say("", "the limits of peer.toml are others now, and hold")
         names = {
             "added": ", ".join(peer.name for peer in found.added),
             "removed": ", ".join(peer.name for peer in found.removed),

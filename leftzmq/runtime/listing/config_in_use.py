@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from leftzmq.bandwidth.timetable import NO_LIMITS
 from leftzmq.config import (
     MAX_PEERS,
     Config,
@@ -22,6 +23,7 @@ from leftzmq.config import (
 )
 from leftzmq.errors import LeftError
 from leftzmq.pairing.learnt import FromRosters, Learnt, ListedMember, all_peers, merged
+from leftzmq.sync.facts import LimitsSet
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.rosters import FolderMember
 from leftzmq.transport import platform
@@ -98,6 +100,12 @@ class ConfigInUse:
 
     def is_written(self, device: DeviceKey) -> bool:
         return any(peer.key == device for peer in self._written.peers)
+
+    def limits(self) -> LimitsSet:
+        """Return the limits of bandwidth, of all and of single devices."""
+        peers = (peer for peer in self._config.peers if peer.key and peer.limits != NO_LIMITS)
+        of = {peer.key: peer.limits for peer in peers if peer.key}
+        return LimitsSet(self._config.limits, of)
 
     def merged(self, written: Config, learnt: Learnt) -> Config:
         """Return what would be in use with these. Raises LeftError if that cannot be. A folder that

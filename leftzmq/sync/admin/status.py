@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.bandwidth.throttle import Throttles
 from leftzmq.config import UnusableFolder
 from leftzmq.errors import Problem
 from leftzmq.sync.admin.peer_progress import (
@@ -23,6 +24,7 @@ from leftzmq.sync.admin.peer_progress import (
 )
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.sync.peers.refused_keys import Visit
@@ -30,6 +32,7 @@ from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.wire.replies import (
     FolderStatus,
     HeldBack,
+    LimitsShown,
     MemberStatus,
     NumberedProblem,
     PeerStatus,
@@ -67,6 +70,7 @@ def status(
     folders: Iterable[Folder],
     unusable: Iterable[UnusableFolder],
     downloader: Downloader,
+    throttles: Throttles,
     times: Times,
     by: Callable[[str], str],
     removed_from: Callable[[str], list[str]],
@@ -79,7 +83,13 @@ def status(
     devices = list(peers.by_key.values())
     found = {folder.id: members(folder, devices) for folder in shares}
     shown = [
-        _peer(peer, [of_folder[at] for of_folder in found.values()], times)
+        _peer(
+            peer,
+            [of_folder[at] for of_folder in found.values()],
+            _limits(throttles, peer.key),
+            downloader.given_by(peer.key),
+            times,
+        )
         for at, peer in enumerate(devices)
     ]
     shown += [
@@ -90,6 +100,7 @@ def status(
     return Status(
         device=name,
         key=key,
+        limits=_limits(throttles),
         peers=shown,
         strangers=[
             _stranger(visit, times, removed_from(visit.stranger.key))
@@ -114,6 +125,7 @@ def _nothing_of(folder: UnusableFolder) -> FolderStatus:
         bytes=0,
         tickets=0,
         need_bytes=0,
+        waits_for="",
         problems=0,
         conflicts=0,
         sent_bytes=0,
@@ -128,8 +140,14 @@ def _nothing_of(folder: UnusableFolder) -> FolderStatus:
     )
 
 
-def _peer(peer: Peer, found: list[Member], times: Times) -> PeerStatus:
-    """found: the device in each of our folders."""
+def _limits(throttles: Throttles, device: DeviceKey | None = None) -> LimitsShown:
+    return LimitsShown(up=throttles.up.rate(device), down=throttles.down.rate(device))
+
+
+def _peer(
+    peer: Peer, found: list[Member], limits: LimitsShown, gives: int | None, times: Times
+) -> PeerStatus:
+    """found: the device in each of our folders. gives: its own limit."""
     state = peer_state(peer, found)
     near = [each for each in found if each.state in IN_FOLDER]
     behind = [each.behind for each in near if each.behind is not None]
@@ -145,6 +163,8 @@ def _peer(peer: Peer, found: list[Member], times: Times) -> PeerStatus:
         behind_paths=sum(lack.paths for lack in behind),
         behind_bytes=sum(lack.bytes for lack in behind),
         behind_since=times.unix_of(min(lags, default=None)),
+        limits=limits,
+        gives=gives,
     )
 
 
@@ -237,6 +257,7 @@ def _folder(
         bytes=counters.bytes,
         tickets=counters.tickets,
         need_bytes=counters.need_bytes,
+        waits_for="limit" if runs and downloader.limited_by(folder.id) else "",
         problems=len(folder.problems),
         conflicts=counters.conflicts,
         sent_bytes=folder.sent_bytes,

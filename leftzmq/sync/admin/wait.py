@@ -23,6 +23,7 @@ from msgspec import UNSET, UnsetType
 from leftzmq.config import UnusableFolder
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Problem, ProblemKind, counted
 from leftzmq.sync.actions import Action, Answer, Outputs, Work, declined
+from leftzmq.sync.admin.limiting import Limiting
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
 from leftzmq.sync.folder import Folder
@@ -116,11 +117,12 @@ class WaitQuestions:
         folders: Mapping[str, Folder],
         peers: Callable[[], Iterable[Peer]],
         connected: Callable[[], list[Any]],
+        limiting: Limiting,
         keyless: Sequence[str] = (),
         unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._peers, self._connected = folders, peers, connected
-        self._keyless, self._unusable = keyless, unusable
+        self._limiting, self._keyless, self._unusable = limiting, keyless, unusable
         self._waiters: list[Waiter] = []
         self._endings: dict[int, _Naming] = {}
         self._counting: dict[int, tuple[Waiter, str]] = {}  # waiter and folder
@@ -344,7 +346,8 @@ class WaitQuestions:
             if folder.guard.holds:
                 return f"folder {id} holds losses back: leftzmq accept, or leftzmq revert"
             if not _is_quiet(folder, waiter.path):
-                return f"folder {id} is {folder.state.value}"
+                limit = self._limiting.here(id)
+                return f"folder {id} is {folder.state.value}" + (f": {limit}" if limit else "")
             if troubles := _troubles(folder, waiter.path):
                 return f"folder {id} has {counted(troubles, 'problem')}"
             if waiter.named is None and not folder.index_client.heard:
@@ -372,7 +375,16 @@ class WaitQuestions:
     def _reason(self, waiter: Waiter, why: str) -> str:
         if waiter.cookies:
             return "the watcher has not reported everything yet"
-        return why or "a peer has not acknowledged everything yet"
+        if why:
+            return why
+        lacking = [
+            each.peer.key
+            for id in waiter.folders
+            for each in self._waited_for(waiter, self._folders[id])
+            if each.behind is None or each.behind.paths
+        ]
+        limit = self._limiting.there(lacking)
+        return "a peer has not acknowledged everything yet" + (f": {limit}" if limit else "")
 
     # -- answers ---------------------------------------------------------------------------------
 

@@ -120,12 +120,19 @@ class Downloader:
         ]
         return min(times)
 
-    def waits_for_limit(self, folder: str) -> bool:
-        """Return whether contents of this folder would be asked for now if there were no limit."""
-        return any(
-            self.small.has_for(device, folder) or self._chunk_picker.has_for(device, folder)
-            for device in self._held
-        )
+    def given_by(self, device: DeviceKey) -> int | None:
+        """Return how much a device says that it gives us, bytes a second; None: it named no
+        limit."""
+        return self._requests.given.get(device)
+
+    def limited_by(self, folder: str) -> list[DeviceKey]:
+        """Return the devices that would be asked for more of this folder if there were no limit,
+        ours or theirs."""
+        return [
+            device
+            for device in {**self._held, **self._requests.given}
+            if self.small.has_for(device, folder) or self._chunk_picker.has_for(device, folder)
+        ]
 
     def rate_bytes_s(self) -> float:
         return self._requests.rate_bytes_s()

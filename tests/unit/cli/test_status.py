@@ -35,6 +35,7 @@ def folder(**fields: object) -> Status:
         "bytes": 5 << 30,
         "tickets": 2,
         "need_bytes": 1 << 30,
+        "waits_for": "",
         "problems": 0,
         "conflicts": 0,
         "sent_bytes": 0,
@@ -54,7 +55,8 @@ def folder(**fields: object) -> Status:
 def peer(name: str, state: str, **fields: object) -> Status:
     found = {"name": name, "state": state, "connected": state in ("in sync", "behind"), "note": ""}
     nothing = {"since": NOON, "behind_paths": 0, "behind_bytes": 0, "behind_since": None}
-    return found | {"key": KEY, "reason": ""} | nothing | fields
+    no_limits = {"limits": {"up": None, "down": None}, "gives": None}
+    return found | {"key": KEY, "reason": ""} | nothing | no_limits | fields
 
 
 def member(name: str, state: str = "in sync", **fields: object) -> Status:
@@ -70,13 +72,25 @@ def answer(*folders: Status, **fields: object) -> Status:
         peer("delta", "no key", since=None),
     ]
     found: Status = {"device": "alpha", "key": KEY, "peers": peers, "folders": list(folders)}
-    return found | {"strangers": []} | fields
+    return found | {"strangers": [], "limits": {"up": None, "down": None}} | fields
 
 
 def shown(status: Status, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False)
     console.print(status_view(status), crop=False)
     return cast(io.StringIO, console.file).getvalue()
+
+
+def test_limits_are_said_where_they_hold() -> None:
+    limits = {"up": 2_000_000, "down": None}
+    beta = peer("beta", "in sync", limits={"up": 0, "down": None}, gives=500_000)
+    gamma = peer("gamma", "in sync", limits=limits)
+    text = shown(answer(folder(waits_for="limit"), limits=limits, peers=[beta, gamma]))
+    assert "limits: up 2 MB/s\n" in text.replace(" \n", "\n").replace("  ", "")
+    assert "in sync; limits: up off; gives 500 kB/s" in text
+    assert "syncing, waits for the limit" in text
+    assert text.count("up 2 MB/s") == 1, "what holds for all is said once"
+    assert "limits" not in shown(answer(folder()))
 
 
 def test_at_a_glance() -> None:

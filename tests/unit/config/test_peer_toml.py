@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from leftzmq.bandwidth.timetable import BandwidthLimits, Timetable, parse_timetable
 from leftzmq.config import (
     Config,
     DeviceConfig,
@@ -105,7 +106,11 @@ def test_the_shipped_file_loads_as_it_is_and_its_examples_are_known_keys(tmp_pat
     examples = re.sub(r'^(?:# )+(?=\w+ += "|\[\[)', "", shipped, flags=re.MULTILINE)
     text = examples.replace("paste its key here", KEY)
     config = load(written(tmp_path / "config", text))
-    assert config.peers == (PeerConfig("peer-b", Endpoint("192.168.1.20", 7700), KEY_BYTES),)
+    of_peer = BandwidthLimits(parse_timetable("500 kB/s", ""), parse_timetable("1 MB/s", ""))
+    there = Endpoint("192.168.1.20", 7700)
+    assert config.peers == (PeerConfig("peer-b", there, KEY_BYTES, limits=of_peer),)
+    assert config.limits.up == parse_timetable("2 MB/s", "")
+    assert len(config.limits.down.parts) == 2
     assert config.device.bulk == Endpoint("127.0.0.1", 7701)
     assert config.discovery == DiscoveryConfig()
 
@@ -146,6 +151,15 @@ def test_a_key_is_read_in_each_of_its_forms_and_ours_is_found(tmp_path: Path, te
         nobody_has_our_key(config, KEY_BYTES)
 
 
+def test_limits_are_those_of_the_device_and_of_single_peers(tmp_path: Path) -> None:
+    limits = "[limits]\nup = '2 MB/s'\ndown = 'mon off'\n"
+    text = DEVICE + limits + FOLDER + PEER + "up = '500 kB/s'\n"
+    config = load(written(tmp_path, text))
+    up, down = parse_timetable("2 MB/s", ""), parse_timetable("mon off", "")
+    assert config.limits == BandwidthLimits(up, down)
+    assert config.peers[0].limits == BandwidthLimits(parse_timetable("500 kB/s", ""), Timetable())
+
+
 @pytest.mark.parametrize("line", ["", 'key = ""\n'])
 def test_a_peer_without_a_key_or_an_address_is_kept(tmp_path: Path, line: str) -> None:
     config = load(written(tmp_path, DEVICE + FOLDER + f'[[peer]]\nname = "b"\n{line}'))
@@ -167,7 +181,7 @@ def test_a_peer_without_a_key_or_an_address_is_kept(tmp_path: Path, line: str) -
         (
             DEVICE + FOLDER + "[[peers]]\n",
             'peer.toml: peers: is not known (did you mean "peer"? '
-            "Known here: device, discovery, folder, peer)",
+            "Known here: device, discovery, limits, folder, peer)",
         ),
         (
             DEVICE + FOLDER + PEER + "adress = 1\n",
@@ -213,6 +227,21 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             "(write local = true or local = false)",
         ),
         (DEVICE + "[[discovery]]\n", "peer.toml: discovery: wants one table, got a list"),
+        (DEVICE + "[[limits]]\n", "peer.toml: limits: wants one table, got a list"),
+        (DEVICE + "[limits]\nup = 500\n", "peer.toml: [limits] up: wants text in quotes, got a"),
+        (DEVICE + "[limits]\nupp = 'x'\n", "peer.toml: [limits] upp: is not known (did you mean"),
+        (
+            DEVICE + "[limits]\nup = '0 kB/s'\n",
+            "peer.toml: [limits] up: '0 kB/s' lets nothing pass (to let nothing pass, use",
+        ),
+        (
+            DEVICE + "[limits]\ndown = '25:00-06:00 off'\n",
+            "peer.toml: [limits] down: '25:00-06:00 off': 25:00 is no time of day (write 00:00",
+        ),
+        (
+            DEVICE + FOLDER + PEER + "down = '1 kbit/s'\n",
+            "peer.toml: [[peer]] no. 1 down: '1 kbit/s' has the unit 'kbit/s', which is not known",
+        ),
         (DEVICE + "[discovery]\nlocale = true\n", "peer.toml: [discovery] locale: is not known"),
     ],
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from leftzmq.bandwidth.timetable import BandwidthLimits, Timetable, parse_timetable
-from leftzmq.sync.facts import LimitsSet
+from leftzmq.sync.facts import Asked, CookieSeen, LimitsSet
+from leftzmq.sync.jobs import DropCookie, Job
 from tests.helpers.mesh import Device
 from tests.helpers.shaped import Shaped
 
@@ -25,6 +26,14 @@ def shaped(tmp_path: Path) -> Iterator[Callable[[str], Shaped]]:
     def made(names: str) -> Shaped:
         mesh = Shaped(tmp_path, names, LINE)
         meshes.append(mesh)
+        submit = mesh.submit
+
+        def watched(device: Device, job: Job) -> None:
+            submit(device, job)
+            if isinstance(job, DropCookie):
+                device.take(CookieSeen(job.folder, job.name))
+
+        mesh.submit = watched  # type: ignore[assignment,method-assign]
         for device in mesh.devices.values():
             device.start()
         mesh.settle(2)
@@ -159,3 +168,68 @@ def test_off_lets_no_contents_pass_and_all_news(shaped: Callable[[str], Shaped],
     took = mesh.run_until(has(b, "large", "small"), 4000.0)
     assert took < 3600.0
     assert mesh.now - 1000.0 >= 3600.0, "the contents came when the hour was over"
+
+
+# -- what a user is told ---------------------------------------------------------------------------
+
+
+def test_status_says_which_limit_is_in_force_and_who_waits_for_it(
+    shaped: Callable[[str], Shaped],
+) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    limit(b, up="2 MB/s", down="500 kB/s")
+    limit(a, up="1 MB/s", of=b)
+    give(a, "large", 20 * MB)
+    mesh.run_until(lambda: b.folder.received_bytes > 1 * MB)
+    status = b.node.status()
+    assert status["limits"] == {"up": 2 * MB, "down": 500 * KB}
+    (of_a,) = status["peers"]
+    assert (of_a["limits"], of_a["gives"]) == ({"up": 2 * MB, "down": 500 * KB}, 1 * MB)
+    assert status["folders"][0]["waits_for"] == "limit"
+    status = a.node.status()
+    assert status["limits"] == {"up": None, "down": None}
+    assert status["peers"][0]["limits"] == {"up": 1 * MB, "down": None}
+    assert status["peers"][0]["gives"] == 2 * MB
+    limit(b)
+    mesh.run_until(has(b, "large"))
+    mesh.settle(5)
+    assert b.node.status()["folders"][0]["waits_for"] == ""
+
+
+WHY = {
+    "A gives": ("limit of A: off", "limit: up off"),
+    "A gives to B": ("limit of A: off", "limit: up off"),
+    "B takes": ("limit: down off", ""),
+    "B takes from A": ("limit: down off", ""),
+}
+
+
+@pytest.mark.parametrize("who", WHY)
+def test_wait_ends_in_time_and_says_that_a_limit_is_why(
+    shaped: Callable[[str], Shaped], who: str
+) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    LIMITS[who](a, b, "fri 08:00-09:00 off")
+    mesh.settle(1)
+    give(a, "large", 1 * MB)
+    mesh.settle(5)
+    for device, why in zip((b, a), WHY[who], strict=True):
+        device.take(Asked(b"x", "wait", {"timeout": 2}))
+        mesh.settle(6.0)
+        answer = device.answers.pop()
+        assert not answer["in_sync"]
+        assert answer["why"].endswith(f": {why}" if why else "everything yet"), answer["why"]
+
+
+def test_another_limit_holds_at_once(shaped: Callable[[str], Shaped]) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    limit(a, up="100 kB/s")
+    limit(b, down="200 kB/s")
+    give(a, "large", 20 * MB)
+    mesh.run_until(lambda: b.folder.received_bytes > 1 * MB)
+    limit(a)
+    limit(b)
+    assert mesh.run_until(has(b, "large")) < 3.0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.bandwidth.timetable import BandwidthLimits, parse_timetable
 from leftzmq.config import (
     Config,
     DeviceConfig,
@@ -27,6 +28,7 @@ BEFORE = Config(Path("/peer.toml"), DeviceConfig("a", Path("/state"), HERE), (FO
 
 KEYED = replace(KEYLESS, key=b"n" * 32)
 OTHER_KEY, OTHER_NAME = replace(B, key=b"m" * 32), replace(B, name="bb")
+LIMITS = BandwidthLimits(up=parse_timetable("1 MB/s", ""))
 MOVED, UNREACHABLE = replace(B, address=Endpoint("192.168.1.9", 7700)), replace(B, address=None)
 
 
@@ -42,6 +44,7 @@ MOVED, UNREACHABLE = replace(B, address=Endpoint("192.168.1.9", 7700)), replace(
         ((OTHER_KEY, C), ConfigChanges(removed=(B,), added=(OTHER_KEY,))),
         ((OTHER_NAME, C), ConfigChanges(removed=(B,), added=(OTHER_NAME,))),
         ((replace(B, key=None), C), ConfigChanges(removed=(B,))),
+        ((replace(B, limits=LIMITS), C), ConfigChanges(used=("[[peer]] b up",))),
         ((MOVED, C), ConfigChanges(moved=(MOVED,))),
         ((UNREACHABLE, C), ConfigChanges(moved=(UNREACHABLE,))),
         ((B, replace(C, address=HERE)), ConfigChanges(moved=(replace(C, address=HERE),))),
@@ -87,6 +90,19 @@ def test_what_is_read_when_it_is_used_is_named_by_its_key() -> None:
     )
     discovery = DiscoveryConfig(local=False)
     assert changes(BEFORE, replace(BEFORE, folders=(tuned,), discovery=discovery)) == found
+
+
+def test_limits_are_used_at_once_and_named_where_they_stand() -> None:
+    limited = replace(B, limits=LIMITS)
+    after = replace(BEFORE, peers=(limited, C), limits=LIMITS)
+    found = ConfigChanges(used=("[limits] up", "[[peer]] b up"))
+    assert changes(BEFORE, after) == found
+    back = replace(B, limits=BandwidthLimits(down=LIMITS.up))
+    names = ("[limits] up", "[[peer]] b up", "[[peer]] b down")
+    assert changes(after, replace(BEFORE, peers=(back, C))) == ConfigChanges(used=names)
+    moved = replace(MOVED, limits=LIMITS)
+    found = ConfigChanges(moved=(moved,), used=("[[peer]] b up",))
+    assert changes(BEFORE, replace(BEFORE, peers=(moved, C))) == found
 
 
 def test_a_peer_that_is_only_renamed_is_not_lost() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits, parse_timetable
 from leftzmq.config import MAX_PEERS, Endpoint, FolderConfig, load
 from leftzmq.content.key_text import key_beginning, key_text
 from leftzmq.errors import ConfigError, KeyFileError, LeftError, PlatformError, RosterError
@@ -15,7 +16,7 @@ from leftzmq.pairing.learnt import Learnt, LearntDevice, LearntFolder, Origin
 from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.runtime.listing.config_follower import ConfigFollower
 from leftzmq.runtime.listing.config_in_use import ConfigInUse
-from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
+from leftzmq.sync.facts import Fact, LimitsSet, LinkClosed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.rosters import FolderMember
 from leftzmq.wire.local import Event, EventKind
@@ -161,6 +162,19 @@ def test_at_a_start_all_are_listed_and_dialed(tmp_path: Path) -> None:
     assert around.takes() == [("dial", C, "1.2.3.4")] and around.listed() == {B, C}
     assert around.in_use.label(B) == "beta" and around.in_use.label(C) == "gamma"
     assert around.in_use.is_written(B) and not around.in_use.is_written(C)
+
+
+def test_limits_hold_from_the_start_and_from_the_moment_when_they_are_read(tmp_path: Path) -> None:
+    limits = '[limits]\nup = "2 MB/s"\n'
+    up = BandwidthLimits(up=parse_timetable("2 MB/s", ""))
+    around = Around(tmp_path, limits + SHARE + peer("beta", B))
+    around.follower.begin()
+    assert around.takes() == [LimitsSet(up, {})]
+    around.reads(limits, SHARE, peer("beta", B), 'up = "2 MB/s"\n')
+    assert around.takes() == [LimitsSet(up, {B: up})], "nobody is dialed anew"
+    assert around.said() == ["the limits of peer.toml are others now, and hold"]
+    around.reads(SHARE, peer("beta", B))
+    assert around.takes() == [LimitsSet(NO_LIMITS, {})]
 
 
 def test_who_is_added_is_listed_before_it_is_dialed(tmp_path: Path) -> None:

@@ -85,8 +85,9 @@ def test_status_of_many_folders_fits(mesh: Mesh) -> None:
         peers.refused_keys.note_refused(Stranger(f"{n:40}", "x" * 64), 0.0)
     times = module.Times(0.0, 0.0)
     folders, downloader = [a.folder] * 64, a.node.downloader
+    throttles = a.node.throttles
     answer = module.status(
-        a.name, a.name, [], peers, folders, [], downloader, times, str, lambda key: []
+        a.name, a.name, [], peers, folders, [], downloader, throttles, times, str, lambda key: []
     ).fields()
     assert packed_bytes(answer) <= MAX_REPLY_BYTES
     assert all(folder["problem_list"] for folder in answer["folders"])

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from leftzmq.bandwidth.throttle import Throttle
+from leftzmq.bandwidth.timetable import parse_timetable
 from leftzmq.content.ids import ChunkId
 from leftzmq.content.lists import Rows, pack_row
 from leftzmq.errors import Problem, ProblemKind, Refusal
@@ -29,6 +30,7 @@ from leftzmq.sync.facts import (
     FileNotWanted,
     FileWanted,
     PeerConnected,
+    PeerLost,
 )
 from leftzmq.sync.jobs import (
     ChunksKept,
@@ -385,3 +387,49 @@ def test_a_device_that_bears_less_than_a_get_is_asked_when_nothing_is_under_way(
     assert not flow.bears_more
     flow.held = 0
     assert flow.bears_more
+
+
+@pytest.mark.parametrize("how", ["missing", "lost", "given up", "stopped", "silent"])
+def test_what_will_not_come_is_given_back_to_the_limit(view: View, how: str) -> None:
+    throttle = Throttle()
+    throttle.set_timetables(parse_timetable("10 kB/s", ""), {})
+    throttle.look(0, 100.0)
+    made = Downloader({"share": view}, link_to, link_to, throttle)  # type: ignore[dict-item]
+    made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
+    entry = replace(ENTRY, size=200_000)
+    made.on_file_wanted(FileWanted("share", entry, None), 100.0)
+    assert asked(made.go_on(100.0)) == [MUTE]
+    assert throttle.ready_at(MUTE, True, 100.0) == pytest.approx(120.0)
+    match how:
+        case "missing":
+            missing = Chunks(1, TAG, [], [bytes(entry.content)] * 2)
+            made.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), missing, b""), 100.1)
+        case "lost":
+            view.have = []
+            made.on_peer_lost(PeerLost(MUTE), 100.1)
+        case "given up":
+            view.have = []
+            made.on_requests_lost(MUTE, 100.1)
+        case "stopped":
+            made.on_folder_stopped("share")
+        case "silent":
+            view.have = []
+            made.on_time_passed(100.1 + SILENT_ALONE_S)
+    assert throttle.lets(MUTE, True, 100.2)
+    assert throttle.ready_at(MUTE, False, 100.2) == 100.2
+
+
+def test_what_comes_late_counts_once_and_what_nobody_asked_for_never(view: View) -> None:
+    throttle = Throttle()
+    throttle.set_timetables(parse_timetable("10 kB/s", ""), {})
+    throttle.look(0, 100.0)
+    made = Downloader({"share": view}, link_to, link_to, throttle)  # type: ignore[dict-item]
+    made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
+    made.on_file_wanted(FileWanted("share", replace(ENTRY, size=200_000), None), 100.0)
+    made.go_on(100.0)
+    view.have = []
+    made.on_time_passed(1000.0)
+    late = Chunks(1, TAG, [Part(bytes(ENTRY.content), 200_000)], [])
+    for _ in range(3):
+        made.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), late, b""), 1000.0)
+    assert throttle.ready_at(MUTE, False, 1000.0) == pytest.approx(1020.0, abs=0.3)

@@ -7,6 +7,7 @@ from collections import deque
 import pytest
 
 from leftzmq.bandwidth.throttle import Throttle
+from leftzmq.bandwidth.timetable import parse_timetable
 from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import derive_epoch, derive_keys
 from leftzmq.sync.actions import Action, Send, Work
@@ -14,7 +15,9 @@ from leftzmq.sync.facts import EpochBegan, Fact
 from leftzmq.sync.jobs import ChunksRead, ReadChunks
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.upload.listener import (
+    GIVEN_UP_S,
     MAX_ASKS,
+    MAX_CREDIT_BYTES,
     MAX_EARLY_ASKS,
     MAX_EARLY_GETS,
     READS_AT_ONCE,
@@ -36,20 +39,22 @@ class Serving:
     """The listener with one worker, which does one job at a time in the order they came."""
 
     def __init__(self) -> None:
+        self.throttle = Throttle()
+        self.now = 0.0
         self.listener = Listener(
             lambda device, tag: "share",
             lambda device, tag: False,
             lambda folder: EPOCHS,
             lambda *more: None,
             lambda folder, device: False,
-            Throttle(),
+            self.throttle,
         )
         self.waiting: deque[ReadChunks] = deque()
         self.answered: list[DeviceKey] = []
 
     def asks(self, link: Link, *gets: Get) -> None:
         for get in gets:
-            self._do(self.listener.on_get(link, get, 0.0))
+            self._do(self.listener.on_get(link, get, self.now))
 
     def work(self) -> None:
         job = self.waiting.popleft()
@@ -63,7 +68,7 @@ class Serving:
             asks,
             job.is_small,
         )
-        self._do(self.listener.on_chunks_read(read, 0.0))
+        self._do(self.listener.on_chunks_read(read, self.now))
 
     def _do(self, out: list[Action | Fact]) -> None:
         for each in out:
@@ -105,6 +110,74 @@ def test_a_small_file_never_waits_for_chunks_of_large_ones_of_the_same_device() 
     assert any(job.number == 999 for job in serving.waiting)
 
 
+# -- limits ---------------------------------------------------------------------------------------
+
+
+class Limited(Serving):
+    """A listener that gives 1 MB a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.throttle.set_timetables(parse_timetable("1 MB/s", ""), {})
+        self.throttle.look(0, 0.0)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        self._do(self.listener.go_on(self.now))
+
+    def ready_at(self) -> float:
+        return self.throttle.ready_at(GREEDY.device, False, self.now)
+
+
+def test_behind_a_limit_what_is_read_at_once_is_short() -> None:
+    serving = Limited()
+    serving.asks(GREEDY, Get(1, TAG, [], [want(1, 1 << 16, 16)]))
+    assert [job.content_bytes for job in serving.waiting] == [3 << 16]
+    assert serving.listener.deadline(0.0) == pytest.approx((3 << 16) / 1e6)
+    serving.pass_by(0.1)
+    assert len(serving.waiting) == 1
+    serving.pass_by(0.1)
+    assert len(serving.waiting) == 2
+
+
+def test_what_is_not_there_costs_nothing_of_a_limit() -> None:
+    serving = Limited()
+    serving.asks(GREEDY, Get(1, TAG, [], [want(1, 1 << 20)]))
+    assert serving.ready_at() == pytest.approx(1.05, abs=0.01)
+    serving.work()  # it is answered as missing
+    assert serving.ready_at() == 0.0
+
+
+def test_what_was_asked_for_so_long_ago_that_it_is_asked_for_again_is_not_read() -> None:
+    serving = Limited()
+    serving.asks(GREEDY, *(Get(n, TAG, [], [want(n, 1 << 20, 2)]) for n in range(4)))
+    late_s = GIVEN_UP_S + (4 << 21) / 1e6
+    assert len(serving.waiting) == 1
+    serving.pass_by(late_s)
+    assert len(serving.waiting) == 2, "not given up yet"
+    serving.pass_by(60.0)
+    assert len(serving.waiting) == 2
+    assert serving.listener.deadline(serving.now) is None, "nothing is left"
+    serving.asks(GREEDY, Get(9, TAG, [], [want(9, 1 << 20)]))
+    assert serving.waiting[-1].number == 9
+
+
+def test_what_waits_too_long_is_not_counted_when_more_is_asked_for() -> None:
+    serving = Limited()
+    many = MAX_CREDIT_BYTES >> 20
+    serving.asks(GREEDY, *(Get(n, TAG, [], [want(n, 1 << 19, 2)]) for n in range(many)))
+    serving.now = GIVEN_UP_S + (many + 1) * 1.05
+    serving.asks(GREEDY, Get(99, TAG, [], [want(99, 1 << 19, 2)]))  # else TOO_GREEDY
+
+
+def test_a_folder_waits_for_a_limit_while_something_of_it_is_held_back() -> None:
+    serving = Limited()
+    serving.asks(GREEDY, Get(1, TAG, [], [want(1, 1 << 20, 2)]))
+    assert serving.listener.waits_for_limit("share", 0.5)
+    assert not serving.listener.waits_for_limit("other", 0.5)
+    assert not serving.listener.waits_for_limit("share", 1.1)
+
+
 # -- epochs ---------------------------------------------------------------------------------------
 
 
@@ -113,6 +186,8 @@ class Renewed(Serving):
 
     def __init__(self) -> None:
         super().__init__()
+        self.throttle = Throttle()
+        self.now = 0.0
         self.epochs = Epochs(derive_keys(bytes(32)).first)
         self.keys = derive_epoch(b"e" * 32)
         self.sent: list[Chunks] = []
