@@ -90,6 +90,7 @@ class StopCause(Enum):
     OPENING = "opening"  # it was added a moment ago
     REMOVED = "removed"  # its user took it off this device
     PUT_OUT = "put out"  # another member removed this device from it
+    PAUSED = "paused"  # its user paused it: what happens in it is recorded, and told to nobody
 
     @property
     def can_pass(self) -> bool:
@@ -246,6 +247,7 @@ class Away(Enum):
     OTHER_VERSION = "other version"
     REFUSES = "refuses"  # it said so
     SHUT_OUT = "shut out"  # by us, for what it sent
+    PAUSED = "paused"  # by our user
 
 
 class Refusal(Enum):

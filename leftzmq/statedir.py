@@ -8,6 +8,7 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       device.key        made by transport
       HASH.sqlite       the index of one folder, made by index
       pairing.json      what invitations brought: devices, folders, open invitations
+      pauses.json       which folders and devices are paused, and until when
       rosters.db        who is in the folders: signed statements, made by pairing
       HASH.secret       the secret of a folder that was shared or joined by a command
       ports.json        the bulk and news ports that were free last time
@@ -42,6 +43,7 @@ MAX_PRIVATE_FILE_BYTES: Final = 4096  # a key or a secret is a line or two
 MAX_IPC_PATH_BYTES: Final = 100  # sun_path holds 104 on macOS, 108 on Linux, with its NUL
 WAY_FILE: Final = "way"
 PAIRING_FILE: Final = "pairing.json"
+PAUSES_FILE: Final = "pauses.json"
 KEPT_FLIGHTS: Final = 3
 _FLIGHT_NAME: Final = "flight-{:%Y%m%d-%H%M%S}.log"  # UTC, so names are in the order of time
 _SECRET_NAME: Final = "leftzmq-{}"
@@ -128,7 +130,10 @@ class StateDir:
     def load_pairing(self) -> tuple[bytes | None, str]:
         """Return the bytes of what invitations brought, None: nothing yet; and the file's name.
         Raises ConfigError."""
-        file = self.path / PAIRING_FILE
+        return self._whole(PAIRING_FILE)
+
+    def _whole(self, name: str) -> tuple[bytes | None, str]:
+        file = self.path / name
         try:
             return file.read_bytes(), str(file)
         except FileNotFoundError:
@@ -141,6 +146,16 @@ class StateDir:
         """Replace the file of what invitations brought, flushed. Raises OSError; then the old one
         is there."""
         self._write_whole(PAIRING_FILE, text.encode())
+
+    def load_pauses(self) -> tuple[bytes | None, str]:
+        """Return the bytes of what is paused, None: nothing ever was; and the file's name. Raises
+        ConfigError."""
+        return self._whole(PAUSES_FILE)
+
+    def save_pauses(self, text: str) -> None:
+        """Replace the file of what is paused, flushed. Raises OSError; then the old one is
+        there."""
+        self._write_whole(PAUSES_FILE, text.encode())
 
     def load_ports(self) -> Ports:
         """Return the remembered ports. They are a convenience: if the file is damaged, none are

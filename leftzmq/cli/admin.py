@@ -15,6 +15,7 @@ from leftzmq.cli.importing import Importing
 from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
+from leftzmq.cli.pause import add_pause, pause
 from leftzmq.cli.problems import add_problems, problems
 from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
@@ -64,6 +65,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return wait(options)
         case "accept" | "revert":
             return decide(options)
+        case "pause" | "resume":
+            return pause(options)
         case "problems":
             return problems(options)
         case "conflicts":
@@ -109,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--watch", action="store_true", help="until Ctrl-C")
     add_reload(commands)
     add_wait(commands)
+    add_pause(commands)
     add_problems(commands)
     add_trash(commands)
     add_conflicts(commands)

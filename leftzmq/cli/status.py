@@ -40,6 +40,7 @@ _STATES: Final = {
     "syncing": "cyan",
     "scanning": "cyan",
     "held": "yellow",
+    "paused": "yellow",
     "stopped": "red",
 }
 
@@ -197,7 +198,7 @@ def _members(status: dict[str, Any]) -> RenderableType | None:
 def _member(member: dict[str, Any]) -> Text | None:
     name = printable(member["name"])
     match member["state"]:
-        case "in sync" | "stopped here":
+        case "in sync" | "stopped here" | "paused here":
             return None
         case "behind":
             return Text(f"{name}: {_behind(member)}", "yellow")
@@ -320,8 +321,8 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
     lines = []
     if folder["state"] == "stopped":
         lines.append(Text(f"{name}: {printable(folder['why'])}", "red"))
-    elif folder["state"] == "held":
-        lines.append(Text(f"{name}: held: {printable(folder['why'])}", "yellow"))
+    elif folder["state"] in ("held", "paused"):
+        lines.append(Text(f"{name}: {folder['state']}: {printable(folder['why'])}", "yellow"))
     elif folder["why"] and not any(map(_member, folder["members"])):
         lines.append(Text(f"{name}: alone: {printable(folder['why'])}", "yellow"))
     for problem in folder["problem_list"][:SHOWN_PROBLEMS]:

@@ -111,6 +111,7 @@ _AS_SAID: Final = {
     "not there": "not in the folder",
     "stopped there": "connected",
     "stopped here": "connected",
+    "paused here": "not waited for",
     "silent": "connected, and has said nothing of it yet",
     "two of that key": "not one device",
 }

@@ -56,6 +56,8 @@ from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.runtime.pairing import leaving
 from leftzmq.runtime.pairing.desk import PairingDesk
 from leftzmq.runtime.pairing.learnt_file import load_learnt
+from leftzmq.runtime.pausing.desk import PauseDesk, load_pauses
+from leftzmq.runtime.pausing.used import PausesUsed
 from leftzmq.runtime.wake import Wake
 from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints, read_secret
@@ -142,6 +144,7 @@ class Agent:
             self._seals,
             self._pairing,
             self._reading,
+            self._pauses,
             self._event_log,
             self.bus,
             self._teller,
@@ -266,6 +269,12 @@ class Agent:
         self._pairing = PairingDesk(
             host, self._state, self.device, learnt, self._rosters, clock, wall
         )
+        self._pauses = PauseDesk(
+            PausesUsed(self._in_use, self._follower, self._by_id, self._handle),
+            self._state,
+            load_pauses(self._state),
+            wall,
+        )
 
     def _known_peers(self) -> Peers:
         us = OurSide(self._config.device.name, self.bus.ports.bulk, self.bus.ports.news)
@@ -326,6 +335,7 @@ class Agent:
             raise self._with_flight(what, traceback.format_exc()) from error
 
     def _serve(self) -> None:
+        self._pauses.begin()
         self._follower.begin()
         self._handle(Started())
         while not self._signals.stopping:
@@ -340,6 +350,7 @@ class Agent:
             self._reading.on_signal()
         self._reading.tick(now)
         self._pairing.tick()
+        self._pauses.tick()
         self._teller.say("", *self._door_again.tick(now))
         self._log.tick(now)
         addresses = self._address_look.tick(now)
@@ -391,7 +402,7 @@ class Agent:
     def _deadline(self, now: float) -> float:
         due = [self.node.deadline(now), self._log.deadline(), self._pairing.deadline()]
         due += [self._signals.deadline(), self._door_again.deadline()]
-        due += [self._address_look.deadline(), self._reading.deadline()]
+        due += [self._address_look.deadline(), self._reading.deadline(), self._pauses.deadline(now)]
         return min(at for at in due if at is not None)
 
     def _handle(self, fact: Fact) -> None:

@@ -56,6 +56,15 @@ class TimePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class PausesSet:
+    """These folders (by their ids) and devices (by their keys) are paused from now on, and no
+    others."""
+
+    folders: frozenset[str]
+    devices: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class LimitsSet:
     """These limits are meant from now on, of this device and of single others (by their keys)."""
 
@@ -612,6 +621,7 @@ Fact = (
     | Asked
     | TimePassed
     | LimitsSet
+    | PausesSet
     | Started
     | JobDone
     | JobBroke

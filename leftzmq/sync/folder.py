@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
+from typing import Final
 
 from leftzmq.config import PATIENCE_S, Limits
 from leftzmq.content.epochs import Epochs
@@ -46,6 +47,8 @@ from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import Capability
 
+WHY_PAUSED: Final = "leftzmq resume lets it go on"
+
 
 class FolderState(Enum):
     """What `status` says of a folder."""
@@ -54,6 +57,7 @@ class FolderState(Enum):
     SYNCING = "syncing"
     IDLE = "idle"
     ALONE = "alone"  # as IDLE, but no connected device shares the folder
+    PAUSED = "paused"  # its user paused it: it is scanned, and nothing passes
     HELD = "held"  # it was joined, and its user has not answered the plan yet
     STOPPED = "stopped"
 
@@ -146,6 +150,7 @@ class Folder:
         self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: self.guard.holds)
         self.stopped: Stop | None = None
+        self.paused = False
         self._goes_on = False
         self.sent_bytes = 0
         self.received_bytes = 0
@@ -199,7 +204,7 @@ class Folder:
         the folder is stopped, or holds no epoch with this tag. answer: whether the page answers
         index_since; else it is news."""
         epoch = self.epochs.keys(tag)
-        if self.stopped is not None or epoch is None:
+        if self.stopped is not None or self.paused or epoch is None:
             return None
         device = link.device
         try:
@@ -214,6 +219,11 @@ class Folder:
     def stopped_why(self) -> str:
         """The sentence that a user reads; "" while the folder runs."""
         return "" if self.stopped is None else self.stopped.why
+
+    @property
+    def paused_why(self) -> str:
+        """The sentence that a user reads; "" while the folder is not paused."""
+        return WHY_PAUSED if self.paused else ""
 
     @property
     def held_why(self) -> str:
@@ -262,6 +272,22 @@ class Folder:
                 self.store.commit()
         return [*self.trash.stop(stop.why), self.tell_stop()]
 
+    def pause(self) -> Outputs:
+        """From now on nothing of the folder is told, asked or given. What happens in the share is
+        recorded as ever."""
+        self.paused = self.announcer.paused = True
+        out: Outputs = []
+        for device in sorted(self.members):
+            self.announcer.on_device_lost(device)
+            self.first_reading.on_device_lost(device)
+            out += self.index_client.on_device_lost(device)
+        return out
+
+    def resume(self) -> None:
+        """The folder goes on. Who is in it is greeted anew, and what was recorded is announced when
+        the fact is committed."""
+        self.paused = self.announcer.paused = False
+
     def tell_stop(self) -> Tell:
         assert self.stopped is not None
         fields: dict[str, Scalar] = {"folder": self.id, "path": ""}
@@ -289,6 +315,8 @@ class Folder:
     def state(self) -> FolderState:
         if self.stopped is not None:
             return FolderState.STOPPED
+        if self.paused:
+            return FolderState.PAUSED
         if self.hold.holds:
             return FolderState.HELD
         if not self.scheduler.walks.first_done:
@@ -300,7 +328,7 @@ class Folder:
     @property
     def at_rest(self) -> bool:
         """IDLE, as far as we know. A device that only claims to be a member is not waited for."""
-        if self.stopped is not None or not self.scheduler.walks.first_done:
+        if self.stopped is not None or self.paused or not self.scheduler.walks.first_done:
             return False
         return self._done and self.index_client.settled_with_heard
 

@@ -45,4 +45,5 @@ class Heartbeat:
         if now < self._next:
             return []
         self._next = now + HEARTBEAT_PERIOD_S
-        return [f.announcer.heartbeat() for f in self._folders.values() if f.stopped is None]
+        running = (folder for folder in self._folders.values() if folder.stopped is None)
+        return [folder.announcer.heartbeat() for folder in running if not folder.paused]

@@ -43,6 +43,7 @@ from leftzmq.sync.facts import (
     LimitsSet,
     MemberExcluded,
     ModesChanged,
+    PausesSet,
     PeerConnected,
     PeerForgot,
     PeerGreeted,
@@ -140,6 +141,7 @@ class Node:
         self._rate_limits = RateLimits(peers.by_key)
         self.event_batching = EventBatching()
         self._open = OpenQuestions()
+        self._paused: frozenset[str] = frozenset()
         self._stirred: list[Applier | Downloader] = []
         self._now, self._wall_ns = 0.0, 0
         self._routes = self._route(Routes(folders, peers.by_key))
@@ -156,6 +158,7 @@ class Node:
         routes.to(Started, lambda fact, now: self._start(now))
         routes.to(TimePassed, lambda fact, now: self._on_time_passed(now))
         routes.to(LimitsSet, self._on_limits_set)
+        routes.to(PausesSet, self._on_pauses_set)
         routes.to(Asked, self._on_asked)
         routes.to(JobBroke, _on_job_broke)
         DeviceRoutes(
@@ -329,10 +332,14 @@ class Node:
         self.downloader.begun(_number_of_this_life(self.folders))
         out: Outputs = [*folder.tell_begun()]
         out += folder.within(partial(self._begun, folder, now))
+        if folder.paused:
+            return [*out, *self.peers.greet_again(folder.id)]
         return [*out, folder.announcer.heartbeat(), *self.peers.greet_again(folder.id)]
 
     def _begun(self, folder: Folder, now: float) -> Outputs:
-        """A folder begins, and knows whose versions count."""
+        """A folder begins, and knows whose versions count, and whether it is paused."""
+        if folder.id in self._paused:
+            folder.pause()
         modes = ModesChanged(folder.id, self.rosters.readers(folder.id))
         out: Outputs = [*folder.on_modes_changed(modes, now)]
         # A kill may have come between the roster and the index.
@@ -362,6 +369,20 @@ class Node:
         self.throttles.set_limits(fact.ours, fact.of)
         self.throttles.look(now, self._wall_ns)
         return [TimePassed()]
+
+    def _on_pauses_set(self, fact: PausesSet, now: float) -> Outputs:
+        """Members are greeted once more, and hear that a folder is paused, or goes on."""
+        self._paused = fact.folders
+        out = self.peers.on_pauses_set(fact, now)
+        for folder in self._running():
+            if folder.id in fact.folders and not folder.paused:
+                out += folder.within(folder.pause)
+                self.listener.on_folder_stopped(folder.id)
+                self.peers.on_folder_stopped(now)
+            elif folder.paused and folder.id not in fact.folders:
+                folder.resume()
+                out += self.peers.greet_again(folder.id)
+        return [*out, TimePassed()]
 
     def _on_asked(self, fact: Asked, now: float) -> Outputs:
         may = self._open.opened(fact.asker)

@@ -30,6 +30,7 @@ _CAUSES: Final = {
     6: StopCause.OPENING,
     7: StopCause.REMOVED,
     8: StopCause.PUT_OUT,
+    9: StopCause.PAUSED,
 }
 """The value of the head field in a row of a stopped folder. Any other number is a cause unknown
 here."""

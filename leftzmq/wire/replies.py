@@ -205,6 +205,23 @@ class Status(Reply, frozen=True, kw_only=True):
     folders: list[FolderStatus]
 
 
+# ---- pause and resume ----------------------------------------------------------------------------
+
+
+class PausedShown(Reply, frozen=True, kw_only=True):
+    """until: unix seconds; None: until it is resumed."""
+
+    name: str
+    until: float | None
+
+
+class PausesShown(Reply, frozen=True, kw_only=True):
+    """All that is paused now."""
+
+    folders: list[PausedShown]
+    peers: list[PausedShown]
+
+
 # ---- accept, revert and wait --------------------------------------------------------------------
 
 

@@ -35,12 +35,16 @@ class Replies(Protocol):
     def send(self, link: Link, message: Refusing) -> bool: ...
 
 
-class Desk(Protocol):
-    """What is used of the pairing desk."""
+class Answers(Protocol):
+    """What answers some verbs at once."""
 
     def knows(self, verb: str) -> bool: ...
 
     def answer(self, verb: str, fields: Mapping[str, Scalar]) -> dict[str, Any]: ...
+
+
+class Desk(Answers, Protocol):
+    """What is used of the pairing desk."""
 
     def on_knocked(self, knocked: Knocked) -> None: ...
 
@@ -65,13 +69,14 @@ class Inbound:
         seals: Seals,
         desk: Desk,
         follower: ReadsConfig,
+        pauses: Answers,
         event_log: EventLog,
         replies: Replies,
         teller: Teller,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._admit, self._seals, self._desk = admit, seals, desk
-        self._follower = follower
+        self._follower, self._pauses = follower, pauses
         self._event_log, self._replies, self._teller = event_log, replies, teller
         self._clock = clock
 
@@ -101,6 +106,9 @@ class Inbound:
                 return None
             case AdminAsk(asker, verb, fields) if self._desk.knows(verb):
                 self._replies.answer(asker, encode_reply(self._desk.answer(verb, fields)))
+                return None
+            case AdminAsk(asker, verb, fields) if self._pauses.knows(verb):
+                self._replies.answer(asker, encode_reply(self._pauses.answer(verb, fields)))
                 return None
             case AdminAsk(asker, verb, fields):
                 return Asked(asker, verb, dict(fields))

@@ -168,6 +168,22 @@ class ConfigFollower:
         except LeftError as error:
             self._teller.say("", f"the members of the folders are not all listed: {error}")
 
+    def pause(self, devices: frozenset[bytes]) -> None:
+        """These devices are neither dialed nor let in from now on; who was paused before and is
+        not any more, is."""
+        before = [peer for peer in self._in_use.config.peers if self._is_paused(peer)]
+        self._in_use.pause(devices)
+        for peer in self._in_use.config.peers:
+            if peer not in before and self._is_paused(peer):
+                self._lines.undial(_key_of(peer))
+                self._cut_off(_key_of(peer))
+        for peer in before:
+            if not self._is_paused(peer):
+                self._dial(peer)
+
+    def _is_paused(self, peer: PeerConfig) -> bool:
+        return peer.key is not None and self._in_use.is_paused(peer.key)
+
     def check_learnt(self, learnt: Learnt) -> None:
         """Raise LeftError if `use_learnt` could not use this, or not beside what is in use."""
         found = self._in_use.merged(self._in_use.written, learnt)
@@ -254,8 +270,9 @@ class ConfigFollower:
             self._dial(peer)
 
     def _dial(self, peer: PeerConfig) -> None:
-        """Dial a peer wherever it may be. One without a key or an address is not dialed."""
-        if peer.key and peer.addresses:
+        """Dial a peer wherever it may be. One that is paused, or has no key or no address, is not
+        dialed."""
+        if peer.key and peer.addresses and not self._is_paused(peer):
             self._lines.dial(_key_of(peer), *peer.addresses)
 
     def _list(self, peer: PeerConfig) -> None:

@@ -64,6 +64,7 @@ class ConfigInUse:
         self._rosters, self._heard, self._require = rosters, heard, require
         self._check_secret, self._opens = check_secret, frozenset[FolderConfig]()
         self._listed: set[bytes] = set()
+        self._paused: frozenset[bytes] = frozenset()
         self._keyless: list[str] = []
         self._unusable: list[UnusableFolder] = []
 
@@ -156,7 +157,9 @@ class ConfigInUse:
     def begin(self, learnt: Learnt) -> None:
         """Take up all at a start of the agent. Raises LeftError."""
         self.take_over(self._written, self.merged(self._written, learnt))
-        self._listed.update(peer.key for peer in self._config.peers if peer.key)
+        for peer in self._config.peers:
+            if peer.key:
+                self.list_device(DeviceKey(peer.key))
 
     def take_over(self, written: Config, config: Config) -> None:
         """Use all of `config`. Of [device] all but `watch_config` stays until the next start."""
@@ -171,8 +174,20 @@ class ConfigInUse:
         self._note()
 
     def list_device(self, device: DeviceKey) -> None:
-        """From now on the gate lets it in."""
-        self._listed.add(bytes(device))
+        """From now on the gate lets it in, unless it is paused."""
+        if device not in self._paused:
+            self._listed.add(bytes(device))
+
+    def pause(self, devices: frozenset[bytes]) -> None:
+        """The gate refuses these, and no others that are peers."""
+        self._paused = devices
+        self._listed.difference_update(devices)
+        for peer in self._config.peers:
+            if peer.key:
+                self.list_device(DeviceKey(peer.key))
+
+    def is_paused(self, device: bytes) -> bool:
+        return device in self._paused
 
     def unlist_device(self, device: DeviceKey) -> None:
         self._listed.discard(bytes(device))

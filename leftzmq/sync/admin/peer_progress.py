@@ -28,6 +28,7 @@ class MemberState(Enum):
     TWO_OF_KEY = "two of that key"  # two agents have its key: nothing that it says is reliable
     SILENT = "silent"  # it holds the secret, and has said nothing of the folder yet
     STOPPED_HERE = "stopped here"
+    PAUSED_HERE = "paused here"
     STOPPED_THERE = "stopped there"
     OTHER_ID = "other id"
     NOT_THERE = "not there"  # it has no folder besides those that we share
@@ -87,6 +88,8 @@ def member(folder: Folder, peer: Peer) -> Member:
         return Member(peer, MemberState.STOPPED_HERE)
     mask = folder.store.heads.head_of(peer.key).mask
     is_member = peer.key in folder.members
+    if folder.paused:
+        return Member(peer, MemberState.PAUSED_HERE)
     if not mask and not is_member:
         behind, ahead = None, None
     else:

@@ -246,13 +246,14 @@ def _folder(
     )
     accepted = accepted_left(folder, found)
     is_alone = folder.state is FolderState.ALONE
+    why = folder.stopped_why or folder.paused_why or folder.held_why
     troubles = (_problem(problem) for _, problem in folder.problems.after(0))
     return FolderStatus(
         id=folder.id,
         state=folder.state.value,
         shared_with=sorted(peers.name(device) for device in folder.members),
         members=[_member(m, accepted.get(m.peer.key, 0), times) for m in found],
-        why=folder.stopped_why or folder.held_why or (alone_because(found) if is_alone else ""),
+        why=why or (alone_because(found) if is_alone else ""),
         files=counters.files,
         bytes=counters.bytes,
         tickets=counters.tickets,

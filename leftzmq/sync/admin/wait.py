@@ -26,7 +26,7 @@ from leftzmq.sync.actions import Action, Answer, Outputs, Work, declined
 from leftzmq.sync.admin.limiting import Limiting
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
-from leftzmq.sync.folder import Folder
+from leftzmq.sync.folder import WHY_PAUSED, Folder
 from leftzmq.sync.guard.hold import WHY_HELD
 from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, Lacking, LackingFound
 from leftzmq.sync.peers.peer_state import Peer
@@ -152,7 +152,7 @@ class WaitQuestions:
             out += folder.scheduler.look_at_linked(now)
         self._waiters.append(waiter)
         self._next_check = now
-        return out
+        return [*out, *self._paused()]
 
     def _waiter(self, fact: Asked, now: float) -> Waiter | Answer:
         timeout = fact.fields.get("timeout")
@@ -280,6 +280,7 @@ class WaitQuestions:
             if not ending.open or now >= ending.until:
                 del self._endings[number]
                 out.append(self._no(ending.waiter, ending.why, ending.found))
+        out += self._paused()
         for waiter in list(self._waiters):
             why = self._unquiet(waiter)
             if now >= waiter.until:
@@ -290,6 +291,16 @@ class WaitQuestions:
             elif self._has_all(waiter, out, now):
                 self._waiters.remove(waiter)
                 out.append(self._answer(waiter, in_sync=True))
+        return out
+
+    def _paused(self) -> list[Action]:
+        """Answer at once who waits for a folder that is paused: nothing of it arrives anywhere."""
+        out: list[Action] = []
+        for waiter in list(self._waiters):
+            paused = next((id for id in waiter.folders if self._folders[id].paused), None)
+            if paused is not None:
+                self._waiters.remove(waiter)
+                out.append(self._no(waiter, f"folder {paused} is paused: {WHY_PAUSED}", {}))
         return out
 
     def _has_all(self, waiter: Waiter, out: Outputs, now: float) -> bool:

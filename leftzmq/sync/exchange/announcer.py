@@ -55,7 +55,7 @@ class Announcer:
     """One per folder.
 
     flushed: our last durable sequence. While the folder is held, nothing of it is told: others are
-    told of a head of 0, as of a device that has nothing.
+    told of a head of 0, as of a device that has nothing. While it is paused, nothing is announced.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Announcer:
         hold: Hold,
     ) -> None:
         self._hold = hold
+        self.paused = False
         self.folder, self._device, self._news_links = folder, device, news_links
         self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
         self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
@@ -233,7 +234,7 @@ class Announcer:
     def _announced(self) -> Outputs:
         """Announce what is durable and was not announced yet. Often that is nothing: entries of
         others had filled the log, and are not our news."""
-        if self._hold.holds or self.flushed == self._published:
+        if self._hold.holds or self.paused or self.flushed == self._published:
             return []
         out: Outputs = []
         entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
@@ -259,7 +260,8 @@ class Announcer:
     def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
         """Answer what waited for an epoch, and say where our index stands: while none was in use,
         our news was not sent."""
-        return [*self._index_server.go_on(self._told_head), self.heartbeat()]
+        beat = [] if self.paused else [self.heartbeat()]
+        return [*self._index_server.go_on(self._told_head), *beat]
 
     def on_device_lost(self, device: DeviceKey) -> None:
         self._index_server.forget_device(device)

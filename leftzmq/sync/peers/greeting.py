@@ -24,6 +24,7 @@ from leftzmq.sync.facts import (
     LinkOpened,
     MemberExcluded,
     MessageArrived,
+    PausesSet,
     PeerConnected,
     PeerForgot,
     PeerGreeted,
@@ -60,6 +61,7 @@ ASK_TO_GREET_S: Final = 5.0
 TELL_STOPS_S: Final = 0.5
 """A single cause (a disk, a shortage) stops several folders in less time than this."""
 
+WHY_PEER_PAUSED: Final = "it is paused on this device: leftzmq resume"
 _NO_ADDRESS: Final = "it has not connected to us, and the config has no address of it"
 _HALTED: Final[dict[StopCause | None, str]] = {
     StopCause.SHARE_AWAY: "the folder is stopped there: its share is missing, or another one",
@@ -70,6 +72,7 @@ _HALTED: Final[dict[StopCause | None, str]] = {
     StopCause.OPENING: "the folder is being opened there",
     StopCause.REMOVED: "the folder was taken off that device",
     StopCause.PUT_OUT: "that device was removed from the folder",
+    StopCause.PAUSED: "the folder is paused there",
 }
 
 
@@ -388,6 +391,19 @@ class Peers:
         why = f"{peer.name} calls this folder {fact.theirs!r}: it needs the same id on both"
         told = self._tell_folder(peer, fact.folder, "OTHER_ID", why)
         return [told, PeerLeft(peer.key, (fact.folder,))]
+
+    def on_pauses_set(self, fact: PausesSet, now: float) -> Outputs:
+        """Devices were paused, or go on: the former are as good as away until then."""
+        out: Outputs = []
+        for device, peer in self.by_key.items():
+            is_paused, was = device in fact.devices, peer.away is Away.PAUSED
+            if is_paused and not was:
+                peer.came = peer.came_bulk = None
+                peer.dialed = peer.welcomed = False
+                out += self._unlinked(peer, Away.PAUSED, WHY_PEER_PAUSED, now)
+            elif was and not is_paused:
+                _to_be_met(peer)
+        return out
 
     def on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
         """The device was removed from a folder: what it proved of it counts no more."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from leftzmq.content.keys import FolderKeys
-from leftzmq.errors import Stop
+from leftzmq.errors import Stop, StopCause
 from leftzmq.sync.link import DeviceKey
 from leftzmq.wire import folder_rows
 from leftzmq.wire.folder_rows import Halted, Standing
@@ -27,6 +27,9 @@ class Shared(Protocol):
 
     @property
     def stopped(self) -> Stop | None: ...
+
+    @property
+    def paused(self) -> bool: ...
 
     def standing_for(self, device: DeviceKey) -> Standing: ...
 
@@ -44,7 +47,7 @@ class Membership:
     random bytes. excludes: whether a device was removed from a folder, so that its secret proves
     nothing any more, and nothing is said to it.
 
-    Members of a stopped folder are told that it is stopped, and why. What a device proves of the
+    Members of a folder that is stopped or paused are told so, and why. What a device proves of the
     folder meanwhile is kept for when the folder runs again.
     """
 
@@ -128,4 +131,6 @@ def _said_of(id: str, folder: Shared | GoneFolder, device: DeviceKey) -> Standin
         return Halted(id, folder.stop.cause)
     if folder.stopped is not None:
         return Halted(id, folder.stopped.cause)
+    if folder.paused:
+        return Halted(id, StopCause.PAUSED)
     return folder.standing_for(device)

@@ -155,7 +155,7 @@ class DeviceRoutes:
         out += self.giving_told.on_peer_greeted(fact.link.device)
         for standing in fact.folders:
             folder = self.folders.get(standing.folder)
-            if folder is not None and folder.stopped is None:
+            if folder is not None and folder.stopped is None and not folder.paused:
                 out += folder.within(
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )

@@ -21,6 +21,7 @@ from leftzmq.runtime.agent import Agent
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.pairing.asked_fields import AskedFields
 from leftzmq.runtime.pairing.desk import PairingDesk
+from leftzmq.runtime.pausing.desk import PauseDesk, Pauses
 from leftzmq.sync.admin.peer_progress import MemberState, PeerState
 from leftzmq.sync.download.transfer import TransferPhase
 from leftzmq.sync.facts import Asked, CookieSeen, Stranger, StrangerRefused, TimePassed
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "admin.md"
 CODE = [*(ROOT / "leftzmq/sync/admin").glob("*.py"), ROOT / "leftzmq/sync/node.py"]
 INBOUND = ROOT / "leftzmq/runtime/border/inbound.py"
-DESK = list((ROOT / "leftzmq/runtime/pairing").glob("*.py"))
+DESK = [*(ROOT / "leftzmq/runtime/pairing").glob("*.py"), ROOT / "leftzmq/runtime/pausing/desk.py"]
 DESK_READERS = [f"asked.{name}" for name in vars(AskedFields) if not name.startswith("_")]
 EVERY = "Every answer"
 TYPED = {"reload": Reloaded}
@@ -163,10 +164,12 @@ def asked_of(tree: ast.AST, *readers: str) -> Iterator[str]:
 
 
 def desk_verbs() -> dict[str, type[Reply]]:
-    """Each verb of the pairing desk, with its answer."""
+    """Each verb of the two desks, with its answer."""
     nobody: Any = SimpleNamespace()
     desk = PairingDesk(nobody, nobody, b"", Learnt(), nobody, lambda: 0.0, lambda: 0.0)
-    return {verb: get_type_hints(method)["return"] for verb, method in desk._verbs.items()}
+    pauses = PauseDesk(nobody, nobody, Pauses(), lambda: 0.0)
+    verbs = {**desk._verbs, **pauses._verbs}
+    return {verb: get_type_hints(method)["return"] for verb, method in verbs.items()}
 
 
 def fields_of(answer: type[Reply], before: str = "") -> Iterator[tuple[str, str]]:

@@ -42,6 +42,16 @@ CAME, DIALED = Link(B, Way.CAME, b"\0route"), Link(B, Way.DIALED)
 TAG, SEALED = b"t" * 16, b"s" * 72
 
 
+class Pausing:
+    """What answers about pauses."""
+
+    def knows(self, verb: str) -> bool:
+        return verb == "pause"
+
+    def answer(self, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {"paused": True, **fields}
+
+
 class Around:
     """The parts that are asked. did: what they were asked, in order."""
 
@@ -54,7 +64,7 @@ class Around:
         parts: Any = self
         teller = Teller(self.event_log, self, self, lambda: 1.0, lambda: 2.0)
         self.inbound = Inbound(
-            self.admit, parts, self, self, self.event_log, self, teller, lambda: 7.0
+            self.admit, parts, self, self, Pausing(), self.event_log, self, teller, lambda: 7.0
         )
 
     def fact(self, raw: Raw) -> object:
@@ -176,6 +186,8 @@ def test_questions_go_to_the_desk_to_the_machines_or_are_answered_here(around: A
     around.event_log.note(EventKind.READY, {}, 6.0)
     assert around.fact(RawAsk(b"me", encode_ask("share", {"path": "/x"}))) is None
     assert around.takes() == [(b"me", {"verb": "share", "path": "/x"})]
+    assert around.fact(RawAsk(b"me", encode_ask("pause", {"folder": "x"}))) is None
+    assert around.takes() == [(b"me", {"paused": True, "folder": "x"})]
     asked = around.fact(RawAsk(b"me", encode_ask("status", {})))
     assert asked == Asked(b"me", "status", {}) and around.takes() == []
     assert around.fact(RawAsk(b"me", encode_ask("events", {"after": 0}))) is None
