@@ -94,6 +94,7 @@ def test_a_paused_device_is_cut_off_and_meets_us_again(stage: Stage) -> None:
     a.kill()
     a.start()
     never(lambda: peer(a)["connected"])
+    assert peer(a)["reason"] == "paused"
     assert types(a, "resume", "--peer", b.name).returncode == 0
     soon(has(a, "by b"))
     assert peer(a)["reason"] == ""

@@ -99,6 +99,7 @@ class Peers:
         self._by_mark = {device_mark(key): peer.name for key, peer in self.by_key.items()}
         self.refused_keys = RefusedKeys()
         self._tell_stops_at: float | None = None
+        self._paused: frozenset[bytes] = frozenset()
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class Peers:
     def start(self, now: float) -> None:
         for peer in self.by_key.values():
             peer.since = now
-            _to_be_met(peer)
+            self._to_be_met(peer)
 
     def on_peer_listed(self, fact: PeerListed, now: float) -> Outputs:
         """The device is a peer from now on; or its entry says something else of its address."""
@@ -165,7 +166,7 @@ class Peers:
             self.refused_keys.forget(fact.text)
         peer.dials = fact.dials
         if peer.state is PeerPhase.AWAY:
-            _to_be_met(peer)
+            self._to_be_met(peer)
         return []
 
     def on_peer_unlisted(self, fact: PeerUnlisted, now: float) -> Outputs:
@@ -233,6 +234,8 @@ class Peers:
         peer.move(PeerMove.UNGREETED)
         if not peer.dialed:
             peer.move(PeerMove.CLOSED)
+        if peer.key in self._paused:
+            away, why = Away.PAUSED, WHY_PEER_PAUSED
         peer.away, peer.away_why = away, why
         if was is not PeerPhase.CONNECTED:
             return []
@@ -394,16 +397,25 @@ class Peers:
 
     def on_pauses_set(self, fact: PausesSet, now: float) -> Outputs:
         """Devices were paused, or go on: the former are as good as away until then."""
+        before, self._paused = self._paused, fact.devices
         out: Outputs = []
         for device, peer in self.by_key.items():
-            is_paused, was = device in fact.devices, peer.away is Away.PAUSED
-            if is_paused and not was:
+            if device in self._paused - before:
                 peer.came = peer.came_bulk = None
                 peer.dialed = peer.welcomed = False
                 out += self._unlinked(peer, Away.PAUSED, WHY_PEER_PAUSED, now)
-            elif was and not is_paused:
-                _to_be_met(peer)
+            elif device in before - self._paused:
+                self._to_be_met(peer)
         return out
+
+    def _to_be_met(self, peer: Peer) -> None:
+        """Nothing is known yet of why the device is not connected, except that it is paused, or has
+        no address."""
+        peer.away, peer.away_why, peer.told = None, "", None
+        if peer.key in self._paused:
+            peer.away, peer.away_why = Away.PAUSED, WHY_PEER_PAUSED
+        elif not peer.dials:
+            peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
 
     def on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
         """The device was removed from a folder: what it proved of it counts no more."""
@@ -532,13 +544,6 @@ def _asked_to_greet(peer: Peer, link: Link) -> Send:
     """The device is to say hello over this link once more."""
     why = Refusal.NOT_GREETED
     return Send(link, Refusing(VERSION, why.name, why.value))
-
-
-def _to_be_met(peer: Peer) -> None:
-    """Nothing is known yet of why the device is not connected, except that it has no address."""
-    peer.away, peer.away_why, peer.told = None, "", None
-    if not peer.dials:
-        peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
 
 
 def halted_there(cause: StopCause | None) -> str:

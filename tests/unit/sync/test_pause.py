@@ -9,8 +9,9 @@ import pytest
 
 from leftzmq.errors import Away, StopCause
 from leftzmq.sync.actions import Publish
-from leftzmq.sync.facts import Asked, PausesSet
+from leftzmq.sync.facts import Asked, LinkClosed, LinkOpened, PausesSet, PeerListed
 from leftzmq.sync.folder import FolderState
+from leftzmq.sync.link import Link, Way
 from leftzmq.wire.messages import Chunks, Get, IndexPage, IndexSince
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import FOLDER
@@ -176,3 +177,21 @@ def test_a_paused_device_is_away_and_named_and_the_others_pass_on_what_it_may_he
     a.take(PausesSet(frozenset(), frozenset()))
     mesh.settle(1)
     assert peer.away is None
+
+
+def test_a_device_that_is_listed_again_or_closes_late_is_still_paused(mesh: Mesh) -> None:
+    a, b, _ = mesh.devices.values()
+    peer = a.node.peers.by_key[b.key]
+    pause(mesh, a, b)
+    a.take(PeerListed(b.key, "B", True, ""))
+    mesh.settle(1)
+    assert peer.away is Away.PAUSED
+    a.take(LinkOpened(Link(b.key, Way.DIALED)))  # it was on its way
+    a.take(LinkClosed(Link(b.key, Way.DIALED), "cut off"))
+    mesh.settle(1)
+    assert peer.away is Away.PAUSED
+    a.take(PausesSet(frozenset(), frozenset()))
+    mesh.settle(1)
+    a.take(LinkOpened(Link(b.key, Way.DIALED)))
+    mesh.settle(5)
+    assert peer.greeted and b.key in a.folder.members
