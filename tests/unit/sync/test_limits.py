@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from leftzmq.bandwidth.timetable import BandwidthLimits, Timetable, parse_timetable
-from leftzmq.sync.facts import Asked, CookieSeen, LimitsSet
+from leftzmq.sync.download.requests import SILENT_ALONE_S
+from leftzmq.sync.facts import Asked, CookieSeen, LimitsSet, MessageArrived
 from leftzmq.sync.jobs import DropCookie, Job
+from leftzmq.sync.link import Link, Way
+from leftzmq.wire.messages import Giving
 from tests.helpers.mesh import Device
 from tests.helpers.shaped import Shaped
 
@@ -168,6 +171,25 @@ def test_off_lets_no_contents_pass_and_all_news(shaped: Callable[[str], Shaped],
     took = mesh.run_until(has(b, "large", "small"), 4000.0)
     assert took < 3600.0
     assert mesh.now - 1000.0 >= 3600.0, "the contents came when the hour was over"
+
+
+@pytest.mark.parametrize("said", [Giving(True, 1), Giving(True, 0), Giving(True, 2**53)])
+def test_who_names_a_limit_and_gives_nothing_keeps_nobody_from_what_others_have(
+    shaped: Callable[[str], Shaped], said: Giving
+) -> None:
+    mesh = shaped("ABC")
+    a, b, c = mesh.devices.values()
+    c.kill()
+    give(a, "large", 4 * MB)
+    for n in range(20):
+        a.write(f"small/{n}", random.Random(n).randbytes(10 * KB), mtime=1_600_000_000)
+    a.scan()
+    mesh.run_until(has(b, "large", *(f"small/{n}" for n in range(20))))
+    mesh.mute.add("A")
+    c.start()
+    c.take(MessageArrived(Link(a.key, Way.DIALED), said))
+    took = mesh.run_until(has(c, "large", *(f"small/{n}" for n in range(20))))
+    assert took < 2 * SILENT_ALONE_S
 
 
 # -- what a user is told ---------------------------------------------------------------------------

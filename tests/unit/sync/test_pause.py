@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from leftzmq.errors import Away, StopCause
+from leftzmq.errors import Away, Stop, StopCause
 from leftzmq.sync.actions import Publish
-from leftzmq.sync.facts import Asked, LinkClosed, LinkOpened, PausesSet, PeerListed
+from leftzmq.sync.facts import Asked, FolderStopped, LinkClosed, LinkOpened, PausesSet, PeerListed
 from leftzmq.sync.folder import FolderState
 from leftzmq.sync.link import Link, Way
 from leftzmq.wire.messages import Chunks, Get, IndexPage, IndexSince
@@ -159,6 +159,25 @@ def test_a_folder_that_is_opened_anew_is_still_paused(mesh: Mesh) -> None:
     mesh.devices["A"].write("by A", b"a")
     scan(mesh)
     assert "by A" not in b.tree()
+    resume(mesh, b)
+    assert "by A" in b.tree()
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_folder_that_stops_and_is_opened_anew_is_paused_as_it_was_meant_last(
+    mesh: Mesh, meanwhile: bool
+) -> None:
+    b = mesh.devices["B"]
+    pause(mesh, b)
+    b.take(FolderStopped(FOLDER, Stop(StopCause.HELD_UP, "busy")))
+    if meanwhile:
+        b.take(PausesSet(frozenset(), frozenset()))
+    mesh.settle(90)
+    assert b.folder.stopped is None
+    assert b.folder.paused is not meanwhile
+    mesh.devices["A"].write("by A", b"a")
+    scan(mesh)
+    assert ("by A" in b.tree()) is meanwhile
     resume(mesh, b)
     assert "by A" in b.tree()
 
