@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.cli.format.event_lines import printable, size_text
-from leftzmq.errors import counted
-from leftzmq.transport.ipc.client import ask
+from leftzmq.errors import AgentAway, counted
+from leftzmq.transport.ipc.client import ask, is_served
 
 STEP_S: Final = 0.5
 """Of one question `wait`: how soon the screen changes."""
@@ -144,9 +144,16 @@ def _followed(
     while True:
         rest_s = STEP_S if deadline is None else max(0.0, min(STEP_S, deadline - clock()))
         fields: dict[str, str | float] = {"timeout": rest_s, "folder": folder, "peers": peer}
-        waited = ask(state, "wait", fields, timeout_s=rest_s + ANSWER_S)
+        try:
+            waited = ask(state, "wait", fields, timeout_s=rest_s + ANSWER_S)
+            status = ask(state, "status")
+        except AgentAway:
+            # This machine slept perhaps, and the agent has just woken up, too.
+            if not is_served(state) or (deadline is not None and clock() >= deadline):
+                raise
+            show("the agent does not answer so far")
+            continue
         seconds = clock() - began
-        status = ask(state, "status")
         here = next(one for one in status["folders"] if one["id"] == folder)
         # Since that answer the other device may have told of more.
         if waited["in_sync"] and _state_of(here, peer) == "in sync":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leftzmq.cli.pairing import first_sync
 from leftzmq.cli.pairing.first_sync import AWAY_S, MOST_TROUBLES, Screen, Troubles
+from leftzmq.errors import AgentAway
 
 
 def test_what_is_printed_after_the_changing_line_begins_at_its_beginning(
@@ -79,3 +82,27 @@ def test_a_device_that_stays_away_is_said_once_with_each_reason(
     assert capsys.readouterr().err.count("alpha cannot be reached: nobody answers.") == 1
     troubles.look(peers(False, "it refused our key"), folder(), 3 * AWAY_S)
     assert "it refused our key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_agent_that_does_not_answer_once_is_asked_again_while_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_there: bool
+) -> None:
+    asked: list[str] = []
+
+    def ask(_: Path, verb: str, *rest: object, **more: object) -> dict[str, Any]:
+        asked.append(verb)
+        if len(asked) == 1:
+            raise AgentAway("the agent did not answer within 16 s")
+        here = folder(state="idle") | {"files": 3, "bytes": 9}
+        here["members"] = [{"name": "alpha", "state": "in sync"}]
+        return {"in_sync": True, "folders": [here], "peers": []}
+
+    monkeypatch.setattr(first_sync, "ask", ask)
+    monkeypatch.setattr(first_sync, "is_served", lambda _: is_there)
+    if is_there:
+        assert first_sync.follow(tmp_path, "docs", "alpha", Screen(), None).files == 3
+        assert asked == ["wait", "wait", "status"]
+    else:
+        with pytest.raises(AgentAway):
+            first_sync.follow(tmp_path, "docs", "alpha", Screen(), None)
