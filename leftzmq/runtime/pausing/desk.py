@@ -174,7 +174,7 @@ class PauseDesk:
         if not asked.optional("folder") and not asked.optional("peer"):
             self._use(Pauses())
             return self._shown()
-        folders, devices = self._meant(asked)
+        folders, devices = self._meant(asked, self._pauses.folders)
         left = replace(
             self._pauses,
             folders={id: u for id, u in self._pauses.folders.items() if id not in folders},
@@ -183,13 +183,20 @@ class PauseDesk:
         self._use(left)
         return self._shown()
 
-    def _meant(self, asked: AskedFields) -> tuple[list[str], list[bytes]]:
-        """Return the folders and devices that a question means: all folders, if it names none."""
+    def _meant(
+        self, asked: AskedFields, paused: Iterable[str] = ()
+    ) -> tuple[list[str], list[bytes]]:
+        """Return the folders and devices that a question means: all folders, if it names none.
+
+        paused: folders that may be named, too. One of them may have been taken off, or be unusable
+        as peer.toml has it now.
+        """
         id, name = asked.optional("folder"), asked.optional("peer")
         if id and name:
             do = "pause the folder for all devices, or the device for all folders"
             raise UsageError("a folder and a device are named", f"{id}, {name}", do)
-        ids, keys = list(self._host.folder_ids()), self._host.peer_names()
+        ids = list(dict.fromkeys((*self._host.folder_ids(), *paused)))
+        keys = self._host.peer_names()
         if name:
             if name not in keys:
                 there = ", ".join(keys) or "none"

@@ -28,6 +28,7 @@ class Here:
         self.state, self.unix_s = state, 1_800_000_000.0
         self.used: list[Pauses] = []
         self.is_writable = True
+        self.ids = ["docs", "music"]
         self.start()
 
     def start(self) -> None:
@@ -35,7 +36,7 @@ class Here:
         self.desk.begin()
 
     def folder_ids(self) -> Iterable[str]:
-        return ["docs", "music"]
+        return self.ids
 
     def peer_names(self) -> Mapping[str, bytes]:
         return {"beta": B}
@@ -70,6 +71,14 @@ def test_a_folder_and_a_device_are_paused_by_name(here: Here) -> None:
     answer = here.desk.answer("resume", {"folder": "docs"})
     assert not answer["folders"] and answer["peers"]
     assert here.desk.answer("resume", {"peer": "beta"}) == {"folders": [], "peers": []}
+
+
+def test_a_paused_folder_that_is_not_there_any_more_is_resumed_by_name(here: Here) -> None:
+    here.desk.answer("pause", {"folder": "docs"})
+    here.ids.remove("docs")
+    assert "declined" in here.desk.answer("pause", {"folder": "docs"}), "it is not there"
+    assert here.desk.answer("resume", {"folder": "docs"}) == {"folders": [], "peers": []}
+    assert "declined" in here.desk.answer("resume", {"folder": "docs"}), "nor paused"
 
 
 @pytest.mark.parametrize(
