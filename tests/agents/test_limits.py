@@ -58,8 +58,30 @@ def test_off_keeps_contents_back_until_another_limit_is_read(stage: Stage, who: 
     assert wait_until(lambda: said in limited.log_tail(200), DEADLINE_S), "it stays as it is"
     assert not target.exists()
     limit(limited, f'[limits]\n{way} = "1 MB/s"\n')
-    os.kill(limited.pid, signal.SIGHUP)
+    reloaded = ask(limited.state, "reload")
+    assert reloaded["used"] == [f"[limits] {way}"] and not reloaded["need_a_start"]
     assert wait_until(target.exists, DEADLINE_S)
     assert ask(limited.state, "status")["limits"][way] == 1_000_000
     assert ask(b.state, "wait", {"timeout": 10.0})["in_sync"]
     assert ask(b.state, "status")["folders"][0]["waits_for"] == ""
+
+
+def test_the_limit_of_one_device_holds_at_once_and_leaves_its_connection(stage: Stage) -> None:
+    a, b = stage.actors
+    for actor in (a, b):
+        actor.start()
+    assert wait_until(lambda: ask(a.state, "status")["peers"][0]["connected"], DEADLINE_S)
+    (before,) = ask(a.state, "status")["peers"]
+    file = a.home / "peer.toml"
+    whole = file.read_text()
+    file.write_text(whole.replace("[[peer]]\n", f'[[peer]]\nup = "{OFF}"\n'))
+    reloaded = ask(a.state, "reload")
+    assert reloaded["used"] == [f"[[peer]] {before['name']} up"]
+    assert reloaded["peers_moved"] == reloaded["peers_removed"] == reloaded["peers_added"] == []
+    (after,) = ask(a.state, "status")["peers"]
+    assert after["limits"]["up"] == 0 and after["since"] == before["since"], "the same connection"
+    (a.share / "file").write_bytes(b"a" * 1000)
+    assert wait_until(lambda: b.status()["waits_for"] == "limit", DEADLINE_S)
+    file.write_text(whole)
+    ask(a.state, "reload")
+    assert wait_until((b.share / "file").exists, DEADLINE_S)
