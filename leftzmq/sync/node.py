@@ -57,7 +57,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
-from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.reopening import Reopening
@@ -122,7 +122,7 @@ class Node:
             rosters.excludes,
             self.throttles.up,
         )
-        self.giving_told = GivingTold(self.throttles.up, partial(peers.link_for, Capability.GIVING))
+        self.giving_told = GivingTold(self.throttles.up, self._link_for_giving)
         self.wait_questions = WaitQuestions(
             folders,
             peers.by_key.values,
@@ -277,6 +277,12 @@ class Node:
 
     def _running(self) -> list[Folder]:
         return [folder for folder in self.folders.values() if folder.stopped is None]
+
+    def _link_for_giving(self, device: DeviceKey) -> Link | None:
+        """None also where no folder that runs is shared with the device: it is given nothing."""
+        if not any(device in folder.members for folder in self._running()):
+            return None
+        return self.peers.link_for(Capability.GIVING, device)
 
     def _stands(self, action: Action) -> bool:
         """Return whether the action may go out. Decisions over an index that has failed since were

@@ -152,7 +152,6 @@ class DeviceRoutes:
 
     def _on_peer_greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out = self.rosters.on_peer_greeted(fact, now)
-        out += self.giving_told.on_peer_greeted(fact.link.device)
         for standing in fact.folders:
             folder = self.folders.get(standing.folder)
             if folder is not None and folder.stopped is None and not folder.paused:
@@ -160,7 +159,7 @@ class DeviceRoutes:
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
                 out += folder.first_reading.on_peer_greeted(fact.link.device, standing.life)
-        return out
+        return out + self.giving_told.on_peer_greeted(fact.link.device)
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
         self.listener.on_device_lost(fact.device)

@@ -18,7 +18,8 @@ class GivingTold:
     """One per agent.
 
     throttle: the limits of what is given
-    link_for: returns the link to a device that understands Giving; None: there is none
+    link_for: returns the link to a device that understands Giving and may be given something; None:
+        there is none
     """
 
     def __init__(self, throttle: Throttle, link_for: Callable[[DeviceKey], Link | None]) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from leftzmq.bandwidth.timetable import BandwidthLimits, Timetable, parse_timetable
+from leftzmq.errors import Stop, StopCause
 from leftzmq.sync.download.requests import SILENT_ALONE_S
-from leftzmq.sync.facts import Asked, CookieSeen, LimitsSet, MessageArrived
+from leftzmq.sync.facts import Asked, CookieSeen, FolderStopped, LimitsSet, MessageArrived
 from leftzmq.sync.jobs import DropCookie, Job
 from leftzmq.sync.link import Link, Way
 from leftzmq.wire.messages import Giving
@@ -255,3 +256,18 @@ def test_another_limit_holds_at_once(shaped: Callable[[str], Shaped]) -> None:
     limit(a)
     limit(b)
     assert mesh.run_until(has(b, "large")) < 3.0
+
+
+def test_who_shares_no_folder_that_runs_is_not_told_what_it_is_given(
+    shaped: Callable[[str], Shaped],
+) -> None:
+    mesh = shaped("AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    gives = lambda: b.node.downloader.given_by(a.key)  # noqa: E731
+    limit(a, up="1 MB/s")
+    mesh.settle(2)
+    assert gives() == MB
+    a.take(FolderStopped(a.folder.id, Stop(StopCause.PUT_OUT, "a test")))
+    limit(a, up="2 MB/s")
+    mesh.settle(2)
+    assert gives() == MB
