@@ -15,8 +15,8 @@ from leftzmq.cli.importing import Importing
 from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
-from leftzmq.cli.pause import add_pause, pause
 from leftzmq.cli.problems import add_problems, problems
+from leftzmq.cli.service.pause import add_pause, pause
 from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
 from leftzmq.cli.shell import Parser, guarded

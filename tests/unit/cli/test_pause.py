@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from leftzmq.cli.pause import seconds
+from leftzmq.cli.service.pause import seconds
 
 
 @pytest.mark.parametrize(
