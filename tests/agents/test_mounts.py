@@ -157,6 +157,7 @@ def is_watched(a: Actor, b: Actor) -> None:
     assert wait_until(lambda: has(b, "deep/disk/made/in it", b"too"), WATCHED_S)
 
 
+@pytest.mark.long
 def test_a_mount_inside_that_goes_and_comes_again(stage: Stage, mount: Mount) -> None:
     a, b = begin(stage, mount)
     mount.go()

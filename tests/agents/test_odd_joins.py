@@ -95,6 +95,7 @@ def test_machines_that_have_ipv6_alone(tmp_path: Path) -> None:
             assert b.file("f") == b"over IPv6"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(LACKS), reason=f"needs {', '.join(LACKS)}")
 def test_a_machine_that_sleeps_half_way_goes_on_when_it_is_back(tmp_path: Path) -> None:
     large = os.urandom(100_000_000)

@@ -282,6 +282,7 @@ def test_a_watched_file_is_read_when_it_is_whole(
     assert is_in_sync(b, a, "two")
 
 
+@pytest.mark.long
 def test_what_a_watched_file_takes_away_waits_and_can_be_kept_or_had_at_once(
     stage: Stage,
 ) -> None:
@@ -309,6 +310,7 @@ def test_what_a_watched_file_takes_away_waits_and_can_be_kept_or_had_at_once(
     assert reloads(a, alone) == {"peers_removed": ["B"]}
 
 
+@pytest.mark.long
 def test_a_watched_file_that_is_wrong_or_missing_changes_nothing(stage: Stage) -> None:
     a, b = stage.actors
     text = watched(a)

@@ -148,6 +148,7 @@ TWO_S = 45.0
 """Two heartbeats of each, and what a restart is allowed."""
 
 
+@pytest.mark.long
 def test_a_cloned_machine_beside_the_original_is_told_and_when_it_is_gone_all_is_well(
     tmp_path: Path,
 ) -> None:
