@@ -295,7 +295,7 @@ def _unchecked(keys: Any, epoch: Any, id: bytes, box: Any, length: int) -> bytes
 
 TAKEN_OUT: list[tuple[object, str, object, set[str]]] = [
     (check, "check_path", _any_path, {"refusal"}),
-    (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError"}),
+    (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError", "Dropped"}),
     (Entry, "same_content", _by_content, {"I8"}),
     (fetch_jobs, "open_chunk", _unchecked, {"I4"}),
 ]
