@@ -12,6 +12,15 @@ from typing import Final
 import zmq
 
 _EVENT: Final = struct.Struct("=HI")  # zmq_socket_monitor(3): the event and its value
+EVENTS_OF_A_DIAL: Final = (
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_CONNECT_RETRIED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
 # An endpoint's name is not free at once when its socket is closed; so none is used twice.
 _numbers = itertools.count()
 

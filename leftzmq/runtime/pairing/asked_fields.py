@@ -1,4 +1,5 @@
-"""The fields of a question of the command line, each of the kind that is wanted.
+"""The fields of a question of the command line, each of the kind that is wanted, and how it
+is answered or declined.
 
 Knows how a text, a number, a secret and an address are written in a question. Must not know which
 question has which of them, nor what it leads to.
@@ -6,16 +7,18 @@ question has which of them, nor what it leads to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from leftzmq.config import Endpoint
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
 from leftzmq.content.keys import derive_epoch
-from leftzmq.errors import UsageError
+from leftzmq.errors import LeftError, UsageError
 from leftzmq.statedir import SECRET_BYTES
 from leftzmq.wire.local import Scalar
+from leftzmq.wire.replies import DeclinedReply, Reply, WhyDeclined
 
 _SAME_VERSION: Final = "use the leftzmq of the same version"
 _DOOR: Final = "the answer of the door"
@@ -119,3 +122,18 @@ def _secret(text: str) -> bytes:
         what = f"holds a secret that is not one of {2 * SECRET_BYTES} hex digits"
         raise UsageError(what, _DOOR, _JOIN_AGAIN)
     return secret
+
+
+def answered(
+    verb: Callable[[AskedFields], Reply], fields: Mapping[str, Scalar], where: Path, do: str
+) -> dict[str, Any]:
+    """Return the answer to a question, or why it is declined. where, do: what is said if a file
+    cannot be written."""
+    try:
+        return verb(AskedFields(fields)).fields()
+    except LeftError as error:
+        why = WhyDeclined(what=error.what, where=error.where, do=error.do)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}"
+        why = WhyDeclined(what=what, where=str(where), do=do)
+    return DeclinedReply(declined=why).fields()

@@ -10,11 +10,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from leftzmq.errors import LeftError
 from leftzmq.pairing.invitations import Invitations
 from leftzmq.pairing.learnt import Learnt
 from leftzmq.runtime.pairing.admissions import AdmissionHost, Admissions
-from leftzmq.runtime.pairing.asked_fields import AskedFields
+from leftzmq.runtime.pairing.asked_fields import AskedFields, answered
 from leftzmq.runtime.pairing.door import DoorHost, InvitationDoor
 from leftzmq.runtime.pairing.folders import FolderHost, FolderVerbs
 from leftzmq.runtime.pairing.invitations import InvitationHost, InvitationVerbs
@@ -26,7 +25,7 @@ from leftzmq.statedir import StateDir
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.frames import Knocked
 from leftzmq.wire.local import Scalar
-from leftzmq.wire.replies import DeclinedReply, Reply, WhyDeclined
+from leftzmq.wire.replies import Reply
 
 
 class Host(
@@ -100,15 +99,9 @@ class PairingDesk:
 
     def answer(self, verb: str, fields: Mapping[str, Scalar]) -> dict[str, Any]:
         """Return the answer to a question, or why it is declined."""
-        try:
-            return self._verbs[verb](AskedFields(fields)).fields()
-        except LeftError as error:
-            why = WhyDeclined(what=error.what, where=error.where, do=error.do)
-        except OSError as error:
-            do = "look at the disk of the state directory"
-            what = f"cannot be written: {error.strerror}"
-            why = WhyDeclined(what=what, where=str(self._state.path), do=do)
-        return DeclinedReply(declined=why).fields()
+        return answered(
+            self._verbs[verb], fields, self._state.path, "look at the disk of the state directory"
+        )
 
     def start(self) -> None:
         """Open the door again, if an invitation is left from before. Raises PortTaken."""

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from leftzmq.errors import ConfigError, LeftError, UsageError
-from leftzmq.runtime.pairing.asked_fields import AskedFields
+from leftzmq.errors import ConfigError, UsageError
+from leftzmq.runtime.pairing.asked_fields import AskedFields, answered
 from leftzmq.statedir import StateDir
 from leftzmq.wire.local import Scalar
-from leftzmq.wire.replies import DeclinedReply, PausedShown, PausesShown, Reply, WhyDeclined
+from leftzmq.wire.replies import PausedShown, PausesShown, Reply
 
 FORM: Final = 1
 KEY_BYTES: Final = 32
@@ -130,14 +130,9 @@ class PauseDesk:
 
     def answer(self, verb: str, fields: Mapping[str, Scalar]) -> dict[str, Any]:
         """Return the answer to a question, or why it is declined."""
-        try:
-            return self._verbs[verb](AskedFields(fields)).fields()
-        except LeftError as error:
-            why = WhyDeclined(what=error.what, where=error.where, do=error.do)
-        except OSError as error:
-            what, do = f"cannot be written: {error.strerror}", "nothing was paused or resumed"
-            why = WhyDeclined(what=what, where=str(self._state.path), do=do)
-        return DeclinedReply(declined=why).fields()
+        return answered(
+            self._verbs[verb], fields, self._state.path, "nothing was paused or resumed"
+        )
 
     def deadline(self, now: float) -> float | None:
         """Return when `tick` is to look at the clock again (monotonic seconds)."""

@@ -32,7 +32,7 @@ from leftzmq.transport.connections.ends import ConnectionEnds
 from leftzmq.transport.connections.limits import PeerConnection
 from leftzmq.transport.context import Context
 from leftzmq.transport.frames import Raw, RawFrame
-from leftzmq.transport.socket_monitor import SocketMonitor
+from leftzmq.transport.socket_monitor import EVENTS_OF_A_DIAL, SocketMonitor
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import NEWS_TOPIC, VERSION, Open
 
@@ -43,15 +43,6 @@ payload."""
 
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 10.0
-_MONITORED: Final = (
-    zmq.EVENT_CONNECTED
-    | zmq.EVENT_CONNECT_RETRIED
-    | zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-)
 _REASONS: Final[dict[int, Away]] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: Away.REFUSED_OUR_KEY,
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: Away.HUNG_UP,
@@ -205,7 +196,7 @@ class ClientLine:
             )
             if self.kind is Socket.NEWS:
                 socket.subscribe(NEWS_TOPIC)
-            monitor = SocketMonitor(context.context, socket, _MONITORED)
+            monitor = SocketMonitor(context.context, socket, EVENTS_OF_A_DIAL)
             try:
                 socket.connect(str(self.endpoint))
             except zmq.ZMQError:

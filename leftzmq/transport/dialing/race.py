@@ -2,7 +2,7 @@
 its pinned key, and the first handshake that succeeds wins.
 
 The first address has a head start, then the next one is dialed beside it, and so on (RFC 8305,
-"Happy Eyeballs", section 5). So an address where every packet vanishes costs that moment, and not
+"Happy Eyeballs"). So an address where every packet vanishes costs that moment, and not
 the 5 s of its timeout. Knows the addresses of one device and the lines to them. Must not know where
 the addresses come from, nor what is said over a line.
 """
@@ -21,7 +21,7 @@ from leftzmq.transport.dialing.line import ClientLine
 from leftzmq.wire.codec import Socket
 
 HEAD_START_S: Final = 0.25
-"""RFC 8305, section 8: the recommended delay between two attempts."""
+"""The "Connection Attempt Delay" that RFC 8305 recommends."""
 MOST_AT_ONCE: Final = 4
 """Lines at a time. Of more addresses, those that fail give way to those that wait."""
 STAYS_S: Final = 1.0

@@ -20,7 +20,7 @@ import zmq
 from leftzmq.endpoint import Endpoint
 from leftzmq.transport import socket_options
 from leftzmq.transport.device_key import DeviceKeyPair
-from leftzmq.transport.socket_monitor import SocketMonitor
+from leftzmq.transport.socket_monitor import EVENTS_OF_A_DIAL, SocketMonitor
 
 FIRST_REST_S: Final = 0.2
 LONGEST_REST_S: Final = 1.0
@@ -28,15 +28,6 @@ FIRST_CONNECT_MS: Final = 500
 """Then twice as long, up to socket_options.CONNECT_MS. A door that many come to at once drops what
 its short backlog does not hold; TCP alone would ask again after 1 s, and then after 3 s."""
 PROBE_S: Final = 1.0  # between two questions why nobody could be reached
-_MONITORED: Final = (
-    zmq.EVENT_CONNECTED
-    | zmq.EVENT_CONNECT_RETRIED
-    | zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-)
 
 
 class DialTrouble(Enum):
@@ -133,7 +124,7 @@ class DoorDial:
                 self._context, self._keys, self._door, host, self._connect_ms
             )
             self._began_at = now
-            self.monitor = SocketMonitor(self._context, self.socket, _MONITORED)
+            self.monitor = SocketMonitor(self._context, self.socket, EVENTS_OF_A_DIAL)
             self.socket.connect(str(Endpoint(host, self.endpoint.port)))
         except zmq.ZMQError:  # no descriptor is free, or libzmq cannot read this address
             self.trouble = DialTrouble.UNREACHABLE
