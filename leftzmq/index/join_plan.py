@@ -118,7 +118,7 @@ def step(reader: Reader, plan: JoinPlan, swept: int, doomed: Collection[str]) ->
         return replace(plan, after=None)
     parts, copies = dict(plan.parts), plan.copies
     for rows in groups:
-        planned = fate_of(rows, swept, doomed)
+        planned = fate_of([row for row in rows if not row.apart], swept, doomed)
         if planned is None:
             continue
         entry, part = planned.entry, parts[planned.fate]

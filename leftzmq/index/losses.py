@@ -68,7 +68,7 @@ class LossCount:
         """Counts one slice. Returns whether all is counted."""
         groups = reader.paths(self._after, STEP_ROWS)
         for group in groups:
-            rows = counting(group, self._readers) if self._readers else group
+            rows = counting(group, self._readers)
             best = best_of(rows, self._bits)
             if best is None:
                 continue

@@ -13,17 +13,27 @@ from typing import Final
 
 from leftzmq.index.connection import Connection
 from leftzmq.index.lefting_states import LeftingState
-from leftzmq.index.rows import COLUMNS, Row, entry_of, pack_inode, row_of, unpack_scan
+from leftzmq.index.rows import (
+    COLUMNS,
+    ENTRY_COLUMNS,
+    Row,
+    entry_of,
+    pack_inode,
+    row_of,
+    unpack_scan,
+)
 from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OUR_BIT, connect
 from leftzmq.index.statements import among
+from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
-from leftzmq.tree.entry import Entry, ScanKey
+from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
 _RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
 """The rank of a version, as tree/entry defines it: SQLite compares rows as
 Python compares tuples."""
+_COLUMNS_OF_V: Final = ", ".join(f"v.{column.strip()}" for column in COLUMNS.split(","))
 _MADE: Final = f"lefting WHERE state = '{LeftingState.MADE.value}'"
 
 
@@ -107,18 +117,73 @@ class Reader:
         low, high = _below(folder)
         found = self._ask(
             "SELECT DISTINCT path FROM version INDEXED BY version_path WHERE path > ? AND path < ?"
-            " AND seq IS NULL AND deleted = 1 AND holders & ~? != 0 ORDER BY path DESC LIMIT ?",
+            " AND seq IS NULL AND deleted = 1 AND apart = 0 AND holders & ~? != 0"
+            " ORDER BY path DESC LIMIT ?",
             (low, high, readers, limit),
         )
         return [path_of_key(key) for (key,) in found]
 
-    def changes(self, after: int, upto: int, limit: int) -> list[tuple[int, Entry]]:
-        """(sequence, entry) of our index with after < sequence <= upto, ascending."""
+    def changes(self, after: int, upto: int, limit: int) -> list[Change]:
+        """What our index says under sequences with after < sequence <= upto, ascending."""
         found = self._ask(
-            f"SELECT {COLUMNS} FROM version WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            f"SELECT {_COLUMNS_OF_V}, coalesce(w.seq, 0) FROM version AS v"
+            " LEFT JOIN withdrawn AS w ON w.path = v.path"
+            " WHERE v.seq > ? AND v.seq <= ? ORDER BY v.seq LIMIT ?",
             (after, upto, limit),
+        ).fetchall()
+        changes = [
+            Change(columns[13], path_of_key(columns[1]), entry_of(columns), columns[-1])
+            for columns in found
+        ]
+        withdrawn = self._ask(
+            "SELECT seq, path FROM withdrawn WHERE seq > ? AND seq <= ? AND NOT EXISTS (SELECT 1"
+            " FROM version WHERE version.path = withdrawn.path AND version.seq IS NOT NULL)"
+            " ORDER BY seq LIMIT ?",
+            (after, upto, limit),
+        ).fetchall()
+        if withdrawn:
+            changes += [Change(seq, path_of_key(key), None, seq) for seq, key in withdrawn]
+            changes.sort(key=lambda change: change.sequence)
+        return changes[:limit]
+
+    def base(self, path: str) -> tuple[Entry, ScanKey | None] | None:
+        """The version that we had of a path before we stopped keeping it, and its stat."""
+        found = self._ask(
+            f"SELECT NULL, {ENTRY_COLUMNS}, scan FROM base WHERE path = ?", (sort_key(path),)
+        ).fetchone()
+        return None if found is None else (entry_of(found), unpack_scan(found[-1]))
+
+    def bases(self, folder: str, after: bytes, limit: int) -> list[tuple[bytes, Kind]]:
+        """(sort key, kind) of the versions that we had at paths below `folder` that we stopped
+        keeping, in key order strictly after `after`."""
+        low, high = _below(folder)
+        found = self._ask(
+            "SELECT path, kind FROM base WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
+            (max(low, after), high, limit),
         )
-        return [(columns[13], entry_of(columns)) for columns in found]
+        return [(key, Kind(kind)) for key, kind in found]
+
+    @property
+    def has_apart(self) -> bool:
+        """Whether there is a row of a path that this device does not keep."""
+        found = self._ask("SELECT 1 FROM version WHERE apart = 1 LIMIT 1").fetchone()
+        return found is not None
+
+    def rule_scans(self, paths: Iterable[str]) -> dict[str, ScanKey | None]:
+        """The stats with which these files of ignore rules were read last."""
+        question = "SELECT path, scan FROM rules WHERE path IN"
+        found = among(self._ask, question, map(sort_key, paths))
+        return {path_of_key(key): unpack_scan(scan) for key, scan in found}
+
+    @property
+    def has_bases(self) -> bool:
+        return self._ask("SELECT 1 FROM base LIMIT 1").fetchone() is not None
+
+    def rule_files(self) -> list[tuple[str, ScanKey, bytes]]:
+        """Path, stat and bytes of each file of ignore rules, as it was read last."""
+        found = self._ask("SELECT path, scan, data FROM rules").fetchall()
+        files = [(path_of_key(key), unpack_scan(scan), data) for key, scan, data in found]
+        return [(path, scan, data) for path, scan, data in files if scan is not None]
 
     def newest(self, limit: int) -> list[Row]:
         """Our rows of the last `limit` changes, the last one first."""
@@ -218,13 +283,15 @@ class Reader:
 
     def coming(self, path: str, limit: int, silent: int = 0) -> tuple[int, int, tuple[str, ...]]:
         """The same for what other devices have and we lack: for the highest
-        version of each path. What other devices of `silent` alone hold does not count."""
+        version of each path that this device keeps. What other devices of `silent` alone hold does
+        not count."""
         readers = silent & ~(1 << OUR_BIT)
         where, values = _at(path)
         return self._summed(
-            f"FROM version AS v WHERE {where} AND seq IS NULL AND holders & ~? != 0"
+            f"FROM version AS v WHERE {where} AND seq IS NULL AND apart = 0 AND holders & ~? != 0"
             " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
-            f" AND other.holders & ~? != 0 AND {_RANK.format('other')} > {_RANK.format('v')})",
+            " AND other.apart = 0 AND other.holders & ~? != 0"
+            f" AND {_RANK.format('other')} > {_RANK.format('v')})",
             (*values, readers, readers),
             limit,
         )

@@ -13,10 +13,10 @@ from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.version import Life, Vector
 
-COLUMNS: Final = (
-    "id, path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted,"
-    " holders, seq, scan, noise"
+ENTRY_COLUMNS: Final = (
+    "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted"
 )
+COLUMNS: Final = f"id, {ENTRY_COLUMNS}, holders, seq, scan, noise, apart"
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
 _INODE = struct.Struct("<Q")
@@ -35,6 +35,8 @@ class Row(Struct, frozen=True, gc=False):
     seq:  ours: the sequence under which it entered our index, else None
     scan: ours and live: the stat when the bytes were these, if known
     noise: these bytes were read, here or while they arrived, and look encrypted
+    apart: this device does not keep the path, where something of this kind is at it: for what is
+        decided here the row does not count
     """
 
     entry: Entry
@@ -43,6 +45,7 @@ class Row(Struct, frozen=True, gc=False):
     seq: int | None = None
     scan: ScanKey | None = None
     noise: bool = False
+    apart: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -54,9 +57,10 @@ class Row(Struct, frozen=True, gc=False):
 
 
 def counting(rows: Iterable[Row], readers: int) -> list[Row]:
-    """The rows that count: those that a full member holds, or we. A row that only `readers` hold,
-    the devices that may only read the folder, is their acknowledgement and nobody's offer."""
-    return [row for row in rows if row.holders & ~readers]
+    """The rows that count here: of paths that this device keeps, those that a full member holds, or
+    we. A row that only `readers` hold, the devices that may only read the folder, is their
+    acknowledgement and nobody's offer."""
+    return [row for row in rows if row.holders & ~readers and not row.apart]
 
 
 def ours_of(rows: Iterable[Row]) -> Row | None:
@@ -116,7 +120,8 @@ def unpack_scan(packed: bytes | None) -> ScanKey | None:
 def row_of(columns: tuple[Any, ...]) -> Row:
     """A Row from COLUMNS, in their order."""
     entry, scan = entry_of(columns), unpack_scan(columns[14])
-    return Row(entry, columns[12], columns[0], columns[13], scan, bool(columns[15]))
+    noise, apart = bool(columns[15]), bool(columns[16])
+    return Row(entry, columns[12], columns[0], columns[13], scan, noise, apart)
 
 
 def entry_of(columns: tuple[Any, ...]) -> Entry:
@@ -139,9 +144,8 @@ def entry_of(columns: tuple[Any, ...]) -> Entry:
     )
 
 
-def columns_of(row: Row) -> tuple[Any, ...]:
-    """COLUMNS without the id, in their order."""
-    entry = row.entry
+def columns_of_entry(entry: Entry) -> tuple[Any, ...]:
+    """ENTRY_COLUMNS, in their order."""
     return (
         sort_key(entry.path),
         int(entry.kind),
@@ -154,8 +158,16 @@ def columns_of(row: Row) -> tuple[Any, ...]:
         entry.writer,
         entry.stamp,
         entry.deleted,
+    )
+
+
+def columns_of(row: Row) -> tuple[Any, ...]:
+    """COLUMNS without the id, in their order."""
+    return (
+        *columns_of_entry(row.entry),
         row.holders,
         row.seq,
         pack_scan(row.scan),
         row.noise,
+        row.apart,
     )

@@ -17,7 +17,7 @@ from typing import Final
 from leftzmq.errors import IndexFailed, IndexFault, LeftError
 from leftzmq.index.connection import Connection, disk_errors, index_failed, set_aside
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
@@ -43,6 +43,23 @@ _ENTRY: Final = """\
   stamp    INTEGER NOT NULL,
   deleted  INTEGER NOT NULL,"""
 """The columns of a version, without its path, as in Entry."""
+_NOT_KEPT: Final = f"""
+CREATE TABLE base(            -- our versions of paths that we stopped keeping; no offers
+{_ENTRY}
+  path BLOB PRIMARY KEY,
+  scan BLOB)                  -- the packed ScanKey that we knew
+  WITHOUT ROWID;
+
+CREATE TABLE withdrawn(       -- the paths that we stopped keeping at some time, with the sequence
+  path BLOB PRIMARY KEY, seq INTEGER NOT NULL)  -- under which we said so last
+  WITHOUT ROWID;
+CREATE UNIQUE INDEX withdrawn_seq ON withdrawn(seq);
+
+CREATE INDEX version_apart ON version(path) WHERE apart = 1;
+
+CREATE TABLE rules(           -- files of ignore rules, as they were read last
+  path BLOB PRIMARY KEY, scan BLOB NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
+"""
 _TABLES: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
@@ -65,7 +82,8 @@ CREATE TABLE version(
   holders  INTEGER NOT NULL,  -- bit i: the device of that bit has it
   seq      INTEGER,           -- ours: the sequence under which it entered our index
   scan     BLOB,              -- ours: the packed ScanKey, when we know one
-  noise    INTEGER NOT NULL DEFAULT 0);  -- 1: its bytes were read, and look encrypted
+  noise    INTEGER NOT NULL DEFAULT 0,  -- 1: its bytes were read, and look encrypted
+  apart    INTEGER NOT NULL DEFAULT 0);  -- 1: this device does not keep the path
 
 CREATE INDEX version_path ON version(path);
 CREATE UNIQUE INDEX version_seq ON version(seq) WHERE seq IS NOT NULL;
@@ -88,7 +106,7 @@ CREATE TABLE held(            -- what lies in the share instead of our version, 
   why  INTEGER NOT NULL,      -- sync/versions/withheld
   stamp INTEGER NOT NULL, writer BLOB NOT NULL)  -- of the version that we had
   WITHOUT ROWID;
-"""
+{_NOT_KEPT}"""
 
 LINKED: Final = (
     "seq IS NOT NULL AND deleted = 0 AND kind = 0 AND substr(scan, 35, 4) != x'01000000'"
@@ -125,6 +143,7 @@ INSERT INTO lefting(file, target, inode, content, state)
   FROM staging;
 DROP TABLE staging;
 """,
+    4: f"ALTER TABLE version ADD COLUMN apart INTEGER NOT NULL DEFAULT 0; {_NOT_KEPT}",
 }
 """schema -> the statements that turn it into the next one, in place. Throwing the index away
 instead would forget its tombstones."""

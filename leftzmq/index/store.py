@@ -23,7 +23,16 @@ from leftzmq.index.flush import flush, log_bytes
 from leftzmq.index.heads import Heads
 from leftzmq.index.lefting_ledger import LeftingLedger
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import COLUMNS, Row, columns_of, entry_of, pack_scan, unpack_scan
+from leftzmq.index.rows import (
+    COLUMNS,
+    ENTRY_COLUMNS,
+    Row,
+    columns_of,
+    columns_of_entry,
+    entry_of,
+    pack_scan,
+    unpack_scan,
+)
 from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, open_index
 from leftzmq.index.statements import write_all
 from leftzmq.tree.entry import Entry, ScanKey
@@ -34,11 +43,11 @@ SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
 CUT_BYTES: Final = 2 << 20
 """The most that is cut at once: a commit takes 1 to 4 ms for it, and 26 ms for 120 MB (2 cores,
 ext4, other work)."""
-_BEGUN: Final = "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted"
+_MARKS: Final = ", ".join("?" * len(ENTRY_COLUMNS.split(",")))
 _PUT_ROWS: Final = (
     f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
     " vector = excluded.vector, holders = excluded.holders, seq = excluded.seq,"
-    " scan = excluded.scan, noise = excluded.noise"
+    " scan = excluded.scan, noise = excluded.noise, apart = excluded.apart"
 )
 
 
@@ -122,9 +131,9 @@ class Store(Reader):
     # -- rows ------------------------------------------------------------------------------
 
     def put(self, row: Row) -> Row:
-        """Inserts a row (id 0) or stores its vector, holders, seq, scan and noise anew. Returns the
-        row as it is stored. It is written to SQLite together with many others, before the next
-        query or commit."""
+        """Inserts a row (id 0), or stores anew what may change of one: its vector, holders, seq,
+        scan, noise and apart. Returns the row as it is stored. It is written to SQLite together
+        with many others, before the next query or commit."""
         if row.id == 0:
             self._last_id += 1
             row = replace(row, id=self._last_id)
@@ -199,14 +208,15 @@ class Store(Reader):
     # -- versions that may be on disk ----------------------------------------------------------
 
     def all_begun(self) -> dict[str, Entry]:
-        found = self._ask(f"SELECT NULL, {_BEGUN} FROM begun").fetchall()
+        found = self._ask(f"SELECT NULL, {ENTRY_COLUMNS} FROM begun").fetchall()
         return {entry.path: entry for entry in map(entry_of, found)}
 
     def put_begun(self, entry: Entry) -> None:
         self.begin_transaction()
-        columns = columns_of(Row(entry, 0))[: len(_BEGUN.split(","))]
-        marks = ", ".join("?" * len(columns))
-        self._db.execute(f"INSERT OR REPLACE INTO begun({_BEGUN}) VALUES({marks})", columns)
+        self._db.execute(
+            f"INSERT OR REPLACE INTO begun({ENTRY_COLUMNS}) VALUES({_MARKS})",
+            columns_of_entry(entry),
+        )
 
     def drop_begun(self, path: str) -> None:
         self.begin_transaction()
@@ -260,6 +270,39 @@ class Store(Reader):
     def count_held(self) -> dict[int, int]:
         """The number of withheld paths, by reason."""
         return dict(self._ask("SELECT why, count(*) FROM held GROUP BY why").fetchall())
+
+    # -- paths that are not kept -----------------------------------------------------------------
+
+    def put_base(self, entry: Entry, scan: ScanKey | None) -> None:
+        """We had this version, and do not keep its path any more."""
+        self.begin_transaction()
+        self._db.execute(
+            f"INSERT OR REPLACE INTO base({ENTRY_COLUMNS}, scan) VALUES({_MARKS}, ?)",
+            (*columns_of_entry(entry), pack_scan(scan)),
+        )
+
+    def drop_base(self, path: str) -> None:
+        self.begin_transaction()
+        self._db.execute("DELETE FROM base WHERE path = ?", (sort_key(path),))
+
+    def put_withdrawn(self, path: str, sequence: int) -> None:
+        """Under this sequence we say that we do not keep the path any more."""
+        self.begin_transaction()
+        self._db.execute(
+            "INSERT OR REPLACE INTO withdrawn(path, seq) VALUES(?, ?)", (sort_key(path), sequence)
+        )
+
+    def put_rules(self, path: str, scan: ScanKey, data: bytes) -> None:
+        """A file of ignore rules was read."""
+        self.begin_transaction()
+        self._db.execute(
+            "INSERT OR REPLACE INTO rules(path, scan, data) VALUES(?, ?, ?)",
+            (sort_key(path), pack_scan(scan), data),
+        )
+
+    def drop_rules(self, path: str) -> None:
+        self.begin_transaction()
+        self._db.execute("DELETE FROM rules WHERE path = ?", (sort_key(path),))
 
     # -- meta ---------------------------------------------------------------------------------
 

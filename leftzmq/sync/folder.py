@@ -100,6 +100,8 @@ class Folder:
             absent_deletes,
             self.locks,
             peers.news_links,
+            partial(_understands, peers),
+            lambda: self.index_client.members,
             hold,
         )
         self.index_client = IndexClient(
@@ -350,3 +352,8 @@ class Folder:
             self.bit_rot.deadline(),
         )
         return min((time for time in times if time is not None), default=None)
+
+
+def _understands(peers: Peers, device: DeviceKey) -> bool:
+    """Whether the device understands withdrawals."""
+    return peers.link_for(Capability.WITHDRAWN, device) is not None

@@ -578,7 +578,8 @@ class Flushed:
 @dataclass(frozen=True, slots=True)
 class ReadPage:
     """Read and seal one page of our index: the entries after `after`, up to the durable `upto`.
-    tag: of the epoch in which it is sealed; accepted: what users let pass."""
+    tag: of the epoch in which it is sealed; accepted: what users let pass; withdrawn: whether the
+    asker understands withdrawals."""
 
     folder: str
     link: Link
@@ -588,6 +589,7 @@ class ReadPage:
     upto: int
     whole: bool
     accepted: Accepted = NOTHING
+    withdrawn: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Capability(StrEnum):
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
     GIVING = "giving"  # Giving: how much the sender gives a second
+    WITHDRAWN = "withdrawn"  # pages may say that a path is kept no more (WirePage.withdrawn)
     READING = "reading"  # Reading: the sender has not read all of a folder yet
     ROSTER = "roster"  # RosterPart, EpochKey, EpochWanted: who is in a folder, and its epochs
 
@@ -304,6 +305,13 @@ class WireRange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     high: Sequence
 
 
+class WireWithdrawal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The sender said under `sequence` that it keeps `path` no more (tree/change)."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096)]
+    sequence: Sequence
+
+
 class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What lies inside the seal of news and index pages.
 
@@ -313,6 +321,9 @@ class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     head: the sender's head when the answer was made (news: equals last)
     whole: the page belongs to a whole index (a new generation starts with after == 0)
     accepted: versions that users let pass the guard, as far as the sender knows
+    withdrawn: the last withdrawals of paths: of those that have an entry here, and of those that
+        the sender keeps no more. The field is left out where there is none, and towards a device
+        that did not name the capability
     """
 
     device: Bytes32
@@ -324,6 +335,7 @@ class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     whole: bool
     entries: Annotated[list[WireEntry], Meta(max_length=MAX_PAGE_ENTRIES)]
     accepted: Annotated[list[WireRange], Meta(max_length=MAX_RANGES)]
+    withdrawn: Annotated[list[WireWithdrawal], Meta(max_length=MAX_PAGE_ENTRIES)] = []
 
 
 class WireRoster(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

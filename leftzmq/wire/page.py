@@ -6,21 +6,30 @@ Must not know where entries are kept, or who asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from msgspec.structs import astuple
 
 from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import EpochKeys
 from leftzmq.content.seal import open_page, seal_page
 from leftzmq.errors import Refusal, Refused, counted
 from leftzmq.tree.accepted import NOTHING, Accepted
+from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import MAX_LINK_BYTES, Entry
-from leftzmq.tree.rules import MAX_PATH_BYTES
+from leftzmq.tree.rules import MAX_PATH_BYTES, check_path
 from leftzmq.tree.version import LIFE_BYTES, Life
 from leftzmq.wire.check import check_entry, to_wire
-from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage, WireRange
+from leftzmq.wire.messages import (
+    MAX_PAGE_ENTRIES,
+    MAX_SEALED_BYTES,
+    WirePage,
+    WireRange,
+    WireWithdrawal,
+)
 from leftzmq.wire.padding import padded, unpadded
 from leftzmq.wire.strict import SizeLimits, pack, shaped, unpack
 
@@ -49,6 +58,8 @@ class Page:
     head: the last sequence of that index when the answer was made (news: equals last)
     whole: part of a whole index: a new generation, which begins with after == 0
     accepted: versions that users let pass the guard; of `life` nothing above `head`
+    withdrawals: those of paths that have an entry here, under an earlier sequence, and of paths
+        that the device keeps no more
     """
 
     device: bytes
@@ -60,6 +71,7 @@ class Page:
     whole: bool
     entries: tuple[Entry, ...]
     accepted: Accepted = NOTHING
+    withdrawals: tuple[Withdrawal, ...] = ()
 
 
 class OtherFolder(Refused):
@@ -79,6 +91,7 @@ class PageCut:
     last: int
     head: int
     entries: tuple[Entry, ...]
+    withdrawals: tuple[Withdrawal, ...] = ()
 
 
 def seal(page: Page, epoch: EpochKeys, nonce: bytes) -> bytes:
@@ -98,19 +111,19 @@ def open_sealed(sealed: bytes, epoch: EpochKeys, *, device: bytes, folder: str) 
 
 def plaintext(page: Page) -> bytes:
     """Return the msgpack of a page, before sealing."""
-    return pack(
-        WirePage(
-            device=page.device,
-            folder=page.folder,
-            life=page.life,
-            after=page.after,
-            last=page.last,
-            head=page.head,
-            whole=page.whole,
-            entries=[to_wire(entry) for entry in page.entries],
-            accepted=[WireRange(*each) for each in page.accepted.ranges],
-        )
+    wire = WirePage(
+        device=page.device,
+        folder=page.folder,
+        life=page.life,
+        after=page.after,
+        last=page.last,
+        head=page.head,
+        whole=page.whole,
+        entries=[to_wire(entry) for entry in page.entries],
+        accepted=[WireRange(*each) for each in page.accepted.ranges],
+        withdrawn=[WireWithdrawal(each.path, each.sequence) for each in page.withdrawals],
     )
+    return pack(wire if page.withdrawals else astuple(wire)[:-1])
 
 
 def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
@@ -123,10 +136,13 @@ def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
         raise Refused(Refusal.NOT_ITS_NAME, f"a page of {key_beginning(wire.device)}")
     if wire.folder != folder:
         raise OtherFolder(wire.folder, Life(wire.life))
-    _check_sequences(wire)
     entries = tuple(check_entry(entry) for entry in wire.entries)
-    if len({entry.path for entry in entries}) != len(entries):
+    paths = {entry.path for entry in entries}
+    if len(paths) != len(entries):
         raise Refused(Refusal.BAD_PAGE, "a path is there twice")
+    withdrawals = _withdrawals(wire, paths)
+    alone = sum(each.path not in paths for each in withdrawals)
+    _check_sequences(wire, len(entries) + alone)
     return Page(
         device=wire.device,
         folder=wire.folder,
@@ -137,31 +153,45 @@ def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
         whole=wire.whole,
         entries=entries,
         accepted=_accepted(wire),
+        withdrawals=withdrawals,
     )
 
 
 def cut_pages(
-    entries: Iterable[tuple[int, Entry]], after: int, upto: int, head: int
+    changes: Iterable[Change], after: int, upto: int, head: int, *, withdrawn: bool = True
 ) -> list[PageCut]:
-    """Cut a run of (sequence, entry) in ascending order into pages that may be sent.
+    """Cut a run of changes in ascending order of their sequences into pages that may be sent.
 
     The run is all that the index holds with after < sequence <= upto. A page's `last` is the
-    sequence of its last entry; that of the final page is `upto`. At least one page is returned, so
-    that an answer without entries also moves the asker on.
+    sequence of its last change; that of the final page is `upto`. At least one page is returned, so
+    that an answer without entries also moves the asker on. withdrawn: whether withdrawals are told.
     """
     pages: list[PageCut] = []
-    begun: list[Entry] = []
+    begun: list[Change] = []
     size, start, last = 0, after, after
-    for sequence, entry in entries:
-        assert last < sequence <= upto, "a run is in ascending order and within its bounds"
-        entry_bytes = len(pack(to_wire(entry)))
-        if len(begun) == MAX_PAGE_ENTRIES or size + entry_bytes > MAX_PAGE_BYTES:
-            pages.append(PageCut(start, last, head, tuple(begun)))
+    for change in changes:
+        assert last < change.sequence <= upto, "a run is in ascending order and within its bounds"
+        change_bytes = _bytes_of(change)
+        if len(begun) == MAX_PAGE_ENTRIES or size + change_bytes > MAX_PAGE_BYTES:
+            pages.append(_page_of(begun, start, last, head, withdrawn))
             begun, size, start = [], 0, last
-        begun.append(entry)
-        size, last = size + entry_bytes, sequence
-    pages.append(PageCut(start, upto, head, tuple(begun)))
+        begun.append(change)
+        size, last = size + change_bytes, change.sequence
+    pages.append(_page_of(begun, start, upto, head, withdrawn))
     return pages
+
+
+def _bytes_of(change: Change) -> int:
+    size = 0 if change.entry is None else len(pack(to_wire(change.entry)))
+    if (withdrawal := change.withdrawal) is not None:
+        size += len(pack(WireWithdrawal(withdrawal.path, withdrawal.sequence)))
+    return size
+
+
+def _page_of(changes: list[Change], after: int, last: int, head: int, withdrawn: bool) -> PageCut:
+    entries = tuple(change.entry for change in changes if change.entry is not None)
+    said = tuple(each for change in changes if (each := change.withdrawal) is not None)
+    return PageCut(after, last, head, entries, said if withdrawn else ())
 
 
 def _accepted(wire: WirePage) -> Accepted:
@@ -180,7 +210,20 @@ def _accepted(wire: WirePage) -> Accepted:
     return Accepted(ranges)
 
 
-def _check_sequences(wire: WirePage) -> None:
+def _withdrawals(wire: WirePage, paths: Collection[str]) -> tuple[Withdrawal, ...]:
+    """paths: those of the entries."""
+    withdrawals = tuple(Withdrawal(check_path(e.path), e.sequence) for e in wire.withdrawn)
+    if len({each.path for each in withdrawals}) != len(withdrawals):
+        raise Refused(Refusal.BAD_PAGE, "a path is withdrawn twice")
+    for path, sequence in ((each.path, each.sequence) for each in withdrawals):
+        low, high = (1, wire.last - 1) if path in paths else (wire.after + 1, wire.last)
+        if not low <= sequence <= high:
+            raise Refused(Refusal.BAD_PAGE, f"{path!r} is withdrawn under {sequence}")
+    return withdrawals
+
+
+def _check_sequences(wire: WirePage, count: int) -> None:
+    """count: of the paths about which the page says something."""
     if wire.life == _NO_LIFE:
         raise Refused(Refusal.BAD_PAGE, "no life")
     if not wire.after <= wire.last <= wire.head:
@@ -188,6 +231,6 @@ def _check_sequences(wire: WirePage) -> None:
     if wire.after == wire.last < wire.head:
         # After such a page the asker would ask the same question for ever.
         raise Refused(Refusal.BAD_PAGE, f"a page that ends at its beginning, {wire.last}")
-    if len(wire.entries) > wire.last - wire.after:
-        count = counted(len(wire.entries), "entry", "entries")
-        raise Refused(Refusal.BAD_PAGE, f"{count} in ({wire.after}, {wire.last}]")
+    if count > wire.last - wire.after:
+        said = counted(count, "entry", "entries")
+        raise Refused(Refusal.BAD_PAGE, f"{said} in ({wire.after}, {wire.last}]")

@@ -212,10 +212,10 @@ class JobRunner:
         return jobs.Flushed(job.folder, job.head)
 
     def _read_page(self, context: FolderContext, job: jobs.ReadPage) -> JobDone:
-        entries = self._reader(context).changes(job.after, job.upto, PAGE_ENTRIES)
-        cut_short = len(entries) == PAGE_ENTRIES
-        upto = entries[-1][0] if cut_short else job.upto
-        first = cut_pages(entries, job.after, upto, job.upto)[0]
+        changes = self._reader(context).changes(job.after, job.upto, PAGE_ENTRIES)
+        cut_short = len(changes) == PAGE_ENTRIES
+        upto = changes[-1].sequence if cut_short else job.upto
+        first = cut_pages(changes, job.after, upto, job.upto, withdrawn=job.withdrawn)[0]
         page = Page(
             context.device,
             context.id,
@@ -226,6 +226,7 @@ class JobRunner:
             job.whole,
             first.entries,
             job.accepted,
+            first.withdrawals,
         )
         sealed = seal(page, _epoch_of(context, job.tag), fresh_nonce())
         return jobs.PageRead(

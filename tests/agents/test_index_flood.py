@@ -23,6 +23,7 @@ from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import IndexPage, IndexSince
 from leftzmq.wire.page import Page, cut_pages
 from tests.agents.test_hostile import Scene, has, says
+from tests.helpers.changes import changes_of
 from tests.helpers.stranger import Stranger, silent
 
 FOLDERS = 30_000
@@ -45,7 +46,7 @@ class Flood:
     def __init__(self, stranger: Stranger, actor: Actor, entries: list[Entry]) -> None:
         self._m, self._actor, head = stranger, actor, len(entries)
         self._frames: list[tuple[int, bytes]] = []
-        for cut in cut_pages(enumerate(entries, 1), 0, head, head):
+        for cut in cut_pages(changes_of(enumerate(entries, 1)), 0, head, head):
             about = (stranger.device, "share", stranger.life)
             page = Page(*about, cut.after, cut.last, head, True, cut.entries)
             frame = encode(IndexPage(stranger.keys.tag, stranger.seal(page)))

@@ -18,12 +18,15 @@ from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.counters import Recount
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import found, gone
-from leftzmq.sync.versions.remote_changes import Heard, heard
+from leftzmq.sync.versions.remote_changes import Heard, heard, withdrawn
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.accepted import NOTHING
+from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
+from leftzmq.tree.ignoring.share_rules import original_name
+from leftzmq.tree.path import path_of_key
 from leftzmq.tree.reconcile import succeeds
 from leftzmq.tree.version import make_life
 from tests.helpers.trees import content
@@ -49,6 +52,9 @@ class Device:
 
     readers: letters of devices that it can reach, too, and that may only read
     before_scan: called before a scan of what lies on the disk
+    away: paths that it does not keep; a conflict copy is judged by the name of its file
+    to_scan: paths that it keeps again, and has not looked at yet
+    heard_at: by device and path, the sequence under which the device said last what it has there
     """
 
     name: str
@@ -61,6 +67,9 @@ class Device:
     starts: int = 0
     readers: str = ""
     before_scan: Callable[[Device, Observed], None] = lambda device, observed: None
+    away: set[str] = field(default_factory=set)
+    to_scan: set[str] = field(default_factory=set)
+    heard_at: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def start(self) -> None:
         """A new life. All other devices can be reached from now on."""
@@ -68,6 +77,7 @@ class Device:
         mark = self.name.encode() * 4
         self.store.heads.begin_life(make_life(mark, 1_700_000_000 + self.starts, bytes(4)))
         self.index_view = IndexView(self.store)
+        self.index_view.keeps = lambda path, kind: self.keeps(path)
         self.resolver = Resolver(self.index_view)
         self.index_view.walked = True  # what changed while it was away is scanned at once
         self.index_view.reach = sum(
@@ -80,10 +90,38 @@ class Device:
         assert head is not None
         return head.bit
 
+    # -- what it keeps ---------------------------------------------------------------------------
+
+    def keeps(self, path: str) -> bool:
+        return original_name(path) not in self.away
+
+    def keep(self, path: str, *, keeps: bool) -> None:
+        """From now on it keeps the path, or does not."""
+        (self.away.discard if keeps else self.away.add)(path)
+        names = {path, *self.known(), *self.disk}
+        for each in sorted(name for name in names if original_name(name) == path):
+            self.index_view.judge_anew(each)
+            (self.to_scan.add if keeps else self.to_scan.discard)(each)
+
+    def known(self) -> list[str]:
+        """All paths of which it knows versions, or had one."""
+        rows = [rows[0].entry.path for rows in self.store.paths(b"", 1000)]
+        return rows + [path_of_key(key) for key, _ in self.store.bases("", b"", 1000)]
+
+    def look(self, now_ns: int) -> None:
+        """It looks at what it keeps again."""
+        while self.to_scan:
+            self.scan(self.to_scan.pop(), now_ns)
+
+    def kept_tree(self) -> dict[str, tuple[object, ...]]:
+        """All that is synced of what it keeps."""
+        return {path: what for path, what in self.tree().items() if self.keeps(path)}
+
     def forget(self) -> None:
         """The state directory is lost; the share is not."""
         self.store.commit()
-        for table in ("version", "device", "life"):
+        self.heard_at.clear()
+        for table in ("version", "device", "life", "base", "withdrawn"):
             self.store._db.execute(f"DELETE FROM {table}")
         self.store.heads.__init__(self.store._db, self.store.begin_transaction)  # type: ignore[misc]
 
@@ -93,6 +131,9 @@ class Device:
         view.counters, view.peer_counts = whole.counters, whole.peer_counts
 
     def scan(self, path: str, now_ns: int) -> None:
+        self.to_scan.discard(path)
+        if not self.keeps(path):
+            return
         observed = self.disk.get(path)
         if observed is None:
             gone(self.index_view, path, now_ns + self.skew_ns)
@@ -114,13 +155,25 @@ class Device:
     def offers(self) -> list[Entry]:
         return [row.entry for rows in self.store.paths(b"", 1000) for row in rows if row.is_ours]
 
-    def hear(self, other: str, entry: Entry) -> None:
-        meaning = heard(self.index_view, self.bit(other), entry)
-        assert meaning is not Heard.OLDER, f"{other} went back to {entry}"
+    def changes(self) -> list[Change]:
+        """All that it says."""
+        return self.store.changes(0, 2**53, 1000)
+
+    def hear(self, other: str, change: Change) -> None:
+        path, before = change.path, self.heard_at.get((other, change.path), 0)
+        if change.sequence < before:
+            return  # no page says what is older than the head
+        self.heard_at[other, path] = change.sequence
+        if change.entry is None:
+            withdrawn(self.index_view, self.bit(other), path)
+            return
+        anew = change.withdrawn > before
+        meaning = heard(self.index_view, self.bit(other), change.entry, anew=anew)
+        assert meaning is not Heard.OLDER, f"{other} went back to {change.entry}"
 
     def settle(self) -> bool:
         """Carry out every ticket; whether there was one."""
-        busy = False
+        busy = bool(self.to_scan)
         for rows in self.store.paths(b"", 1000):
             for _ in range(ROUNDS_MAX):
                 ticket = self.resolver.ticket(rows[0].entry.path)
@@ -134,6 +187,10 @@ class Device:
 
     def apply(self, ticket: Ticket) -> None:
         entry, path = ticket.entry, ticket.entry.path
+        assert self.keeps(path), "what is not kept is no ticket"
+        if path in self.to_scan:
+            self.scan(path, START_NS)  # an operation finds what nobody has looked at, and stops
+            return
         old = self.disk.pop(path, None)
         if old is not None and ticket.copy:
             assert ticket.ours is not None
@@ -156,10 +213,16 @@ class Device:
 
 
 class World:
-    """Three devices, what users wrote over what, and a die. readers: letters of devices that may
-    only read, beside them."""
+    """Three devices, what users wrote over what, and a die.
 
-    def __init__(self, stores: dict[str, Store], seed: int, readers: str = "") -> None:
+    readers: letters of devices that may only read, beside them
+    keeping: devices stop keeping paths, and keep them again
+    """
+
+    def __init__(
+        self, stores: dict[str, Store], seed: int, readers: str = "", *, keeping: bool = False
+    ) -> None:
+        self.keeping = keeping
         self.dice = random.Random(seed)
         self.now_ns = START_NS
         self.devices = {}
@@ -176,6 +239,9 @@ class World:
 
     def step(self) -> None:
         """A user does something, or a device hears, acts, or starts again."""
+        if self.keeping and self.dice.random() < 0.3:
+            self.rules()
+            return
         what = self.dice.random()
         if what < 0.55:
             self.user()
@@ -185,6 +251,21 @@ class World:
             self.dice.choice(list(self.devices.values())).settle()
         else:
             self.restart()
+
+    def rules(self) -> None:
+        """One device, or all, stop keeping a path, or keep it again; or they look at what they keep
+        again, some time later."""
+        path, devices = self.dice.choice(PATHS), list(self.devices.values())
+        if self.dice.random() < 0.6:
+            devices = [self.dice.choice(devices)]
+        if self.dice.random() < 0.3:
+            for device in devices:
+                device.look(self.now_ns)
+            return
+        keeps = not devices[0].keeps(path)
+        for device in devices:
+            if device.keeps(path) is not keeps:
+                device.keep(path, keeps=keeps)
 
     def user(self) -> None:
         device, path = self.dice.choice(list(self.devices.values())), self.dice.choice(PATHS)
@@ -233,11 +314,11 @@ class World:
     def tell(self, *, all: bool = False) -> None:
         """Some of what somebody has reaches somebody else, shuffled, perhaps twice."""
         one, other = self.dice.sample(list(self.devices.values()), 2)
-        offers = one.offers()
-        self.dice.shuffle(offers)
-        for entry in offers if all else offers[: self.dice.randrange(len(offers) + 1)]:
+        changes = one.changes()
+        self.dice.shuffle(changes)
+        for change in changes if all else changes[: self.dice.randrange(len(changes) + 1)]:
             for _ in range(self.dice.choice((1, 1, 2))):
-                other.hear(one.name, entry)
+                other.hear(one.name, change)
 
     def restart(self) -> None:
         device = self.dice.choice(list(self.devices.values()))
@@ -255,12 +336,15 @@ class World:
                     other.store._db.execute("DELETE FROM version WHERE holders = 0")
                     other.index_view._memo.clear()
                     other.count_again()
+                    other.heard_at = {
+                        at: told for at, told in other.heard_at.items() if at[0] != device.name
+                    }
         device.start()
         if device.store.heads.sequence == 0:
             for other in self.devices.values():  # it hears before it scans, or after
                 if other is not device and self.dice.random() < 0.5:
-                    for entry in other.offers():
-                        device.hear(other.name, entry)
+                    for change in other.changes():
+                        device.hear(other.name, change)
             for path in list(device.disk):
                 device.scan(path, self.now_ns)
 
@@ -271,9 +355,11 @@ class World:
             for one in self.devices.values():
                 for other in self.devices.values():
                     if one is not other:
-                        for entry in one.offers():
-                            other.hear(one.name, entry)
+                        for change in one.changes():
+                            other.hear(one.name, change)
             busy = [device.settle() for device in self.devices.values()]
+            for device in self.devices.values():
+                device.look(self.now_ns)
             if not any(busy) and before == [d.offers() for d in self.devices.values()]:
                 return
         raise AssertionError("no end: versions rotate")

@@ -7,7 +7,7 @@ other devices announce (`index_client` does).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.withheld import NOTHING_TOLD, WhyWithheld
+from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
 from leftzmq.wire.folder_rows import Standing
@@ -56,6 +57,8 @@ class Announcer:
 
     flushed: our last durable sequence. While the folder is held, nothing of it is told: others are
     told of a head of 0, as of a device that has nothing. While it is paused, nothing is announced.
+    understands: whether a device understands withdrawals
+    members: the devices to which news goes
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class Announcer:
         absent_deletes: AbsentDeletes,
         locks: PathLocks,
         news_links: Callable[[], tuple[Link, ...]],
+        understands: Callable[[DeviceKey], bool],
+        members: Callable[[], Collection[DeviceKey]],
         hold: Hold,
     ) -> None:
         self._hold = hold
@@ -76,7 +81,10 @@ class Announcer:
         self.folder, self._device, self._news_links = folder, device, news_links
         self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
         self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
-        self._index_server = IndexServer(folder, epochs, self._store, lambda: index_view.accepted)
+        self._understands, self._members = understands, members
+        self._index_server = IndexServer(
+            folder, epochs, self._store, lambda: index_view.accepted, understands
+        )
         self.flushed = self._store.heads.sequence  # the start itself made it durable
         self._published = self._told_head
         self._flushing = False
@@ -237,16 +245,22 @@ class Announcer:
         if self._hold.holds or self.paused or self.flushed == self._published:
             return []
         out: Outputs = []
-        entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
-        if len(entries) > NEWS_ENTRIES_MAX:
+        changes = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
+        if len(changes) > NEWS_ENTRIES_MAX or not self._all_understand(changes):
             out.append(self.heartbeat())
         else:
             links = self._news_links()
-            for cut in cut_pages(entries, self._published, self.flushed, self.flushed):
-                page = self._page(cut.after, cut.last, cut.entries)
+            for cut in cut_pages(changes, self._published, self.flushed, self.flushed):
+                page = self._page(cut.after, cut.last, cut.entries, cut.withdrawals)
                 out.append(Publish(self.folder, page, links))
         self._published = self.flushed
         return out
+
+    def _all_understand(self, changes: Sequence[Change]) -> bool:
+        """Whether these may be news, which all devices are sent alike."""
+        if not any(change.withdrawn for change in changes):
+            return True
+        return all(map(self._understands, self._members()))
 
     # -- requests of other devices ---------------------------------------------------------------
 
@@ -268,10 +282,17 @@ class Announcer:
 
     # -- pages -------------------------------------------------------------------------------------
 
-    def _page(self, after: int, last: int, entries: tuple[Entry, ...]) -> Page:
+    def _page(
+        self,
+        after: int,
+        last: int,
+        entries: tuple[Entry, ...],
+        withdrawals: tuple[Withdrawal, ...] = (),
+    ) -> Page:
         life = self._store.heads.life
         accepted = self._index_view.accepted.upto(life, last)
-        return Page(self._device, self.folder, life, after, last, last, False, entries, accepted)
+        span = (after, last, last, False)
+        return Page(self._device, self.folder, life, *span, entries, accepted, withdrawals)
 
 
 def _as_it_was(observed: Observed, key: ScanKey, left: Row | None) -> Observed:

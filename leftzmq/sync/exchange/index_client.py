@@ -37,7 +37,7 @@ from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.peer_counts import HeldCount
-from leftzmq.sync.versions.remote_changes import Heard, heard
+from leftzmq.sync.versions.remote_changes import Heard, heard, withdrawn
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import Life
 from leftzmq.wire.folder_rows import Standing
@@ -447,24 +447,31 @@ class IndexClient:
         """Store the entries of a page and the head that they lead to, in one commit."""
         head = self._heads.head_of(device)
         open_paths: list[str] = []
-        self._index_view.recall(entry.path for entry in page.entries)
+        self._index_view.recall(
+            [*(entry.path for entry in page.entries), *(w.path for w in page.withdrawals)]
+        )
         more = self._more(page, head.mask)
         if (held_up := self._held_up(device, more, now)) is not None:
             return held_up
         out: Outputs = [*self._waits.page_stored(device, self._peers.name(device))]
+        withdrawals = {each.path: each.sequence for each in page.withdrawals}
         for entry in page.entries:
-            meaning = heard(self._index_view, head.bit, entry)
+            anew = withdrawals.pop(entry.path, 0) > head.head
+            meaning = heard(self._index_view, head.bit, entry, anew=anew)
             if meaning is Heard.OPEN:
                 open_paths.append(entry.path)
             elif meaning is Heard.OLDER:
                 detail = f"{entry.path}: an older version than it said before"
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out
+        kept_no_more = [path for path in withdrawals if withdrawn(self._index_view, head.bit, path)]
         self._heads.advance(device, page.life, page.last)
         self._index_quota.spend(max(more.bytes, 0) + len(page.entries) * ROW_BYTES, now)
         out += self._index_quota.on_time_passed(now)
         if open_paths:
             out.append(PathsReconsidered(self._folder, tuple(open_paths), head.mask))
+        if kept_no_more:
+            out.append(PathsReconsidered(self._folder, tuple(kept_no_more)))
         return out
 
     def _ask(self, device: DeviceKey, now: float) -> Outputs:

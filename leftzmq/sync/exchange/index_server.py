@@ -39,7 +39,7 @@ class _Answer:
 
 class IndexServer:
     """The answers of one folder, one per device. accepted: what users let pass the guard; flushed:
-    our last durable sequence.
+    our last durable sequence; understands: whether a device understands withdrawals.
 
     At any time one page is being read for a device, however often and over however many links it
     asks. A page is sealed in the epoch of its question. If that may not be used any more it is
@@ -47,9 +47,15 @@ class IndexServer:
     """
 
     def __init__(
-        self, folder: str, epochs: Epochs, store: Store, accepted: Callable[[], Accepted]
+        self,
+        folder: str,
+        epochs: Epochs,
+        store: Store,
+        accepted: Callable[[], Accepted],
+        understands: Callable[[DeviceKey], bool],
     ) -> None:
         self._folder, self._epochs, self._store, self._accepted = folder, epochs, store, accepted
+        self._understands = understands
         self._answers: dict[DeviceKey, _Answer] = {}
         self._reading: set[DeviceKey] = set()
 
@@ -103,4 +109,6 @@ class IndexServer:
         self._reading.add(answer.link.device)
         link, life, at, whole = answer.link, answer.life, answer.at, answer.whole
         accepted = self._accepted().upto(life, flushed)
-        return [Work(ReadPage(self._folder, link, tag, life, at, flushed, whole, accepted))]
+        withdrawn = self._understands(link.device)
+        job = ReadPage(self._folder, link, tag, life, at, flushed, whole, accepted, withdrawn)
+        return [Work(job)]

@@ -56,6 +56,8 @@ class Counters:
         best: Row | None = None
         has_file = False
         for row in rows:
+            if row.apart:
+                continue
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
             if not row.is_ours or row.entry.deleted:

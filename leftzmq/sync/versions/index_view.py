@@ -51,6 +51,9 @@ class IndexView:
     accepted: what users let pass the guard, here or on another device
     kept: paths of which `leftings` keeps a partial file with which a transfer is to continue
     apart: paths that cannot be here beside another spelling (sync/versions/name_clashes)
+    keeps: whether this device keeps what is at a path, if it is of this kind. The rows of paths
+        that it does not keep stay in the index, and nothing follows from them here
+    has_bases: whether versions may be kept of paths that this device stopped keeping
     touched: paths at which something may have changed that this device made and nobody takes; empty
         while it may write
     turned: paths of `kept` and `apart` whose rows changed since this set was last emptied. These
@@ -68,6 +71,8 @@ class IndexView:
         self._kept_begun, self._guessed = set(self.begun), set[str]()
         self.changing: Callable[[str], bool] = lambda path: False
         self.unseen: Callable[[str], bool] = lambda path: False
+        self.keeps: Callable[[str, Kind], bool] = lambda path, kind: True
+        self.has_bases, self._some_apart = store.has_bases, store.has_apart
         self.walked = False
         self.unsure: set[str] = set()
         self.kept: Collection[str] = ()
@@ -92,10 +97,26 @@ class IndexView:
         self.unsure |= before.unsure
 
     def rows(self, path: str) -> list[Row]:
-        """All versions of a path that count: that a full member holds, or we. What is decided about
-        a path is decided from these rows."""
+        """All versions of a path that count: of a path that we keep, those that a full member
+        holds, or we. What is decided about a path is decided from these rows."""
         rows = self.all_rows(path)
-        return counting(rows, self.readers) if self.readers_known else rows
+        is_mixed = self.readers_known or self._some_apart
+        return counting(rows, self.readers) if is_mixed else rows
+
+    def told_rows(self, path: str) -> list[Row]:
+        """All versions of a path that a full member holds, or we, whether we keep the path or
+        not."""
+        rows = self.all_rows(path)
+        if not self.readers_known:
+            return rows
+        readers = self.readers
+        return [row for row in rows if row.holders & ~readers]
+
+    def new_row(self, entry: Entry, holders: int) -> Row:
+        """A version that nobody had so far."""
+        apart = not self.keeps(entry.path, entry.kind)
+        self._some_apart = self._some_apart or apart
+        return Row(entry, holders, apart=apart)
 
     def all_rows(self, path: str) -> list[Row]:
         """All versions of a path that some device holds. A ticket looks up its path a dozen times,
@@ -154,9 +175,10 @@ class IndexView:
         """The rows of one path change from `before` to `after`. Rows without
         holders are dropped."""
         path, silent = (before or after)[0].entry.path, 0
+        if self._some_read or self._some_apart:
+            before, after = self._with_others(path, before, after)
         if self._some_read:
             silent = self.silent
-            before, after = self._with_acknowledged(path, before, after, silent & ~OURS)
             if self._we_read:
                 self.touched.add(path)
         count(self.counters, self.peer_counts, before, after, silent)
@@ -166,15 +188,13 @@ class IndexView:
         if path in self.kept or path in self.apart:
             self.turned.add(path)
 
-    def _with_acknowledged(
-        self, path: str, before: list[Row], after: list[Row], readers: int
+    def _with_others(
+        self, path: str, before: list[Row], after: list[Row]
     ) -> tuple[list[Row], list[Row]]:
-        """The rows that `readers` alone hold stay as they are. Where such a version comes to count,
-        they hold it with the others; what else they said of it counts for nothing."""
+        """The rows that do not count stay as they are. Where such a version comes to count, its
+        holders hold it with the others; what else they said of it counts for nothing."""
         known = {row.id for row in before}
-        theirs = [
-            row for row in self.all_rows(path) if not row.holders & ~readers and row.id not in known
-        ]
+        theirs = [row for row in self.all_rows(path) if row.id not in known]
         if not theirs:
             return before, after
         ranks = {row.entry.rank: row for row in theirs}
@@ -256,6 +276,7 @@ class IndexView:
         bytes are known to be noise. If another row of the path has the same content and is noise,
         this one is, too."""
         self.held.announced_above(entry.path)
+        self.drop_base(entry.path)
         after: list[Row] = []
         placed = False
         noise = noise or any(row.noise and row.entry.content == entry.content for row in rows)
@@ -270,7 +291,7 @@ class IndexView:
             else:
                 after.append(replace(row, holders=held, seq=None, scan=None))
         if not placed:
-            after.append(Row(entry, OURS, 0, seq, key, noise))
+            after.append(replace(self.new_row(entry, OURS), seq=seq, scan=key, noise=noise))
         self.change(rows, after)
 
     def take_row(
@@ -289,6 +310,48 @@ class IndexView:
         for row in rows:
             if row.entry.rank == entry.rank and not row.noise:
                 self.change_row(rows, row, replace(row, noise=True))
+
+    # -- paths that are not kept -----------------------------------------------------------------
+
+    def judge_anew(self, path: str) -> tuple[bool, bool]:
+        """What we keep at a path may be something else now. Our version of what we do not keep any
+        more is withdrawn. Returns whether it was, and whether more rows count than before."""
+        rows = self.all_rows(path)
+        after = [replace(row, apart=not self.keeps(path, row.entry.kind)) for row in rows]
+        if after == rows:
+            return False, False
+        self._some_apart = True
+        grows = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
+        self.change(rows, after)
+        return self.withdraw(path), grows
+
+    def withdraw(self, path: str) -> bool:
+        """If we do not keep what we have at a path, it is ours no longer, and that is said once.
+        What it was stays as a base, from which the path goes on when it is kept again. Returns
+        whether it was withdrawn. Tombstones stay: others may have to hear of them still."""
+        rows = self.all_rows(path)
+        ours = ours_of(rows)
+        if ours is None or ours.entry.deleted or not ours.apart:
+            return False
+        self.held.release(path)
+        self.begun_is_over(path)
+        self.unsure.discard(path)
+        self.store.put_base(ours.entry, ours.scan)
+        self.has_bases = True
+        self.store.put_withdrawn(path, self.next_sequence())
+        theirs = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
+        self.change_row(rows, ours, theirs)
+        return True
+
+    def base(self, path: str) -> Row | None:
+        """The version that we had of a path when we stopped keeping it, as if it were ours."""
+        found = self.store.base(path) if self.has_bases else None
+        return None if found is None else Row(found[0], OURS, scan=found[1])
+
+    def drop_base(self, path: str) -> None:
+        """What is at the path is known again."""
+        if self.has_bases:
+            self.store.drop_base(path)
 
     def accept(self, more: Accepted) -> None:
         """A user accepted these, here or on another device."""

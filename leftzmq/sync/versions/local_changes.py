@@ -36,6 +36,11 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     held = index_view.held.at(observed.path)
     index_view.held.release(observed.path)
     ours = ours_of(rows)
+    if ours is None and (left := index_view.base(observed.path)) is not None:
+        if _is_ours(left, observed, key):
+            index_view.take_row(rows, left.entry, key, observed.noise)
+            return left.entry
+        ours = left
     if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
@@ -76,6 +81,7 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     index_view.unsure.discard(path)
     index_view.held.release(path)
     index_view.begun_is_over(path)
+    index_view.drop_base(path)
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, index_view.store.heads.life, index_view.next_sequence(), now_ns)

@@ -73,7 +73,7 @@ class PeerCounts:
         ours: Row | None = None
         for row in held:
             _count(self._by_holders, row.holders, sign, row_bytes(row.entry))
-            if row.is_ours:
+            if row.is_ours and not row.apart:
                 ours = row
         if len(held) == 1 and ours is not None:  # nearly every path
             if ours.holders & ~silent:
@@ -81,6 +81,8 @@ class PeerCounts:
             return
         up = 0
         for row in held:
+            if row.apart:
+                continue
             if ours is None or (row is not ours and row.entry.rank > ours.entry.rank):
                 up |= row.holders
                 if row.holders & ~silent:

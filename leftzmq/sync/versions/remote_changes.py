@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import Row, counting
+from leftzmq.index.rows import counting
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Entry
 
@@ -23,23 +23,24 @@ class Heard(Enum):
     OPEN = auto()  # there may be a ticket now
 
 
-def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
+def heard(index_view: IndexView, bit: int, entry: Entry, *, anew: bool = False) -> Heard:
     """The device of `bit` has `entry`. Within one chain of lives, only an entry of the same or a
-    higher rank replaces an entry."""
+    higher rank replaces an entry. anew: it had withdrawn the path before, and we hear both at once:
+    then any entry may follow."""
     mask, readers = 1 << bit, index_view.readers if index_view.readers_known else 0
     if mask & readers:
-        return _acknowledged(index_view, mask, entry, readers)
-    rows = index_view.rows(entry.path)
+        return _acknowledged(index_view, mask, entry, readers, anew=anew)
+    rows = index_view.told_rows(entry.path)
     before = next((row for row in rows if row.holders & mask), None)
-    if before is not None and entry.rank < before.entry.rank:
+    if before is not None and entry.rank < before.entry.rank and not anew:
         return Heard.OLDER
     is_last = before is not None and before.holders & ~readers == mask
-    if before is not None and is_last and entry.rank > before.entry.rank:
+    if before is not None and is_last and entry.rank != before.entry.rank:
         index_view.outdated(before.entry)
     after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
     same = next((r for r in after if r.entry.rank == entry.rank), None)
     if same is None:
-        after.append(Row(entry, mask))
+        after.append(index_view.new_row(entry, mask))
     else:
         vector = same.entry.vector.joined(entry.vector, keep=(entry.writer,))
         grown = replace(same, holders=same.holders | mask)
@@ -49,22 +50,39 @@ def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
                 grown = replace(grown, seq=index_view.next_sequence())
         after[after.index(same)] = grown
     index_view.change(rows, after)
-    held = [row for row in after if row.holders]
-    return Heard.SAME if len(held) == 1 and held[0].is_ours else Heard.OPEN
+    held = [row for row in after if row.holders and not row.apart]
+    return Heard.SAME if all(row.is_ours for row in held) else Heard.OPEN
 
 
-def _acknowledged(index_view: IndexView, mask: int, entry: Entry, readers: int) -> Heard:
+def withdrawn(index_view: IndexView, bit: int, path: str) -> bool:
+    """The device of `bit` keeps the path no more. That is no delete: it has no version any more.
+    Returns whether it had one."""
+    mask, rows = 1 << bit, index_view.all_rows(path)
+    before = next((row for row in rows if row.holders & mask), None)
+    if before is None:
+        return False
+    readers = index_view.readers if index_view.readers_known else 0
+    if before.holders & ~readers == mask:
+        index_view.outdated(before.entry)
+        rows = index_view.all_rows(path)
+    index_view.change_row(rows, before, replace(before, holders=before.holders & ~mask))
+    return True
+
+
+def _acknowledged(
+    index_view: IndexView, mask: int, entry: Entry, readers: int, *, anew: bool
+) -> Heard:
     """The device of these bits, which may only read the folder, has `entry`. Its bit moves to the
     row of exactly that version, or to one of its own, which counts for nothing. What it says of
     other versions that this one has seen is its own word alone, so vectors are not joined."""
     rows = index_view.all_rows(entry.path)
     before = next((row for row in rows if row.holders & mask), None)
-    if before is not None and before.entry.rank > entry.rank:
+    if before is not None and before.entry.rank > entry.rank and not anew:
         return Heard.OLDER
     after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
     same = next((r for r in after if r.entry.rank == entry.rank), None)
     if same is None:
-        after.append(Row(entry, mask))
+        after.append(index_view.new_row(entry, mask))
     else:
         after[after.index(same)] = replace(same, holders=same.holders | mask)
     index_view.change(rows, after)

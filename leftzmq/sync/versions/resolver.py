@@ -72,6 +72,8 @@ class Resolver:
             if theirs is None:
                 return None
             is_here = ours is not None and not ours.entry.deleted
+            if not is_here and self._index_view.base(path) is not None:
+                return None  # it is kept again, and a look is to tell what lies there
             unknown = path in self._index_view.unsure or self._index_view.unseen(path)
             if theirs.entry.deleted and not is_here and unknown:
                 return None  # what may lie there is perhaps what this delete deleted
@@ -141,6 +143,7 @@ class Resolver:
         known = [row.entry for row in rows]
         verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
         lies = self._index_view.held.at(path) is not None or path in self._index_view.unsure
+        lies = lies or self._index_view.base(path) is not None
         if verdict is not Verdict.TAKE or lies:
             return False
         self._index_view.take_row(rows, with_other_deletes(theirs.entry, known), None)

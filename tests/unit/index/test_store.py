@@ -66,7 +66,7 @@ def test_a_tombstone_is_ours_but_not_alive(store: Store) -> None:
     store.put(Row(grave, 1, 0, store.heads.next_sequence(), None))
     assert store.ours("x") is not None and store.scan_keys(["x"]) == {}
     assert store.alive_after(b"", 10) == []
-    assert [entry.path for _, entry in store.changes(0, 9, 9)] == ["x"]
+    assert [change.path for change in store.changes(0, 9, 9)] == ["x"]
 
 
 def test_replace_moves_our_sequence_from_row_to_row(store: Store) -> None:
@@ -202,7 +202,9 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
     store = Store(tmp_path / "index")
     head = store.heads.sequence
     assert head >= told and head % 10 == 0, "whole commits, and all that were said to be made"
-    assert [number for number, _ in store.changes(0, head, head + 1)] == list(range(1, head + 1))
+    assert [change.sequence for change in store.changes(0, head, head + 1)] == list(
+        range(1, head + 1)
+    )
 
 
 def test_flushing_without_a_wal_is_fine(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import fresh_nonce, seal_page
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.accepted import NOTHING, Accepted
+from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.codec import Socket, decode, encode
@@ -33,6 +34,7 @@ from leftzmq.wire.page import (
     read_plaintext,
     seal,
 )
+from tests.helpers.changes import changes_of
 
 SECRET = bytes(range(32))
 KEYS = derive_keys(SECRET)
@@ -105,6 +107,50 @@ def with_field(at: int, value: Any) -> bytes:
 def test_a_page_is_its_golden_bytes() -> None:
     assert plaintext(PAGE) == PLAIN
     assert read(PLAIN) == PAGE
+
+
+WITHDRAWING = replace(
+    PAGE, entries=(FILE,), withdrawals=(Withdrawal(FILE.path, 301), Withdrawal("gone", 300))
+)
+WITHDRAWN_PLAIN = bytes.fromhex("9292ab646f63732fc3bc2e747874cd012d92a4676f6e65cd012c")
+
+
+def test_withdrawals_are_a_last_field_of_a_page() -> None:
+    ten = bytes([0x9A]) + plaintext(replace(WITHDRAWING, withdrawals=()))[1:]
+    assert plaintext(WITHDRAWING) == ten + WITHDRAWN_PLAIN
+    assert read(plaintext(WITHDRAWING)) == WITHDRAWING
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ((Withdrawal("gone", 299),), "before the page"),
+        ((Withdrawal("gone", 303),), "after the page"),
+        ((Withdrawal(FILE.path, 302),), "with its entry"),
+        ((Withdrawal(FILE.path, 0),), "never"),
+        ((Withdrawal("gone", 300), Withdrawal("gone", 301)), "twice"),
+        (tuple(Withdrawal(f"{n}", 300) for n in range(3)), "more than there are sequences"),
+    ],
+)
+def test_a_page_with_impossible_withdrawals_is_refused(
+    said: tuple[Withdrawal, ...], what: str
+) -> None:
+    assert refusal_of(plaintext(replace(WITHDRAWING, withdrawals=said))) is Refusal.BAD_PAGE, what
+
+
+def test_a_withdrawn_path_is_checked_like_any_path() -> None:
+    said = (Withdrawal("../x", 300),)
+    assert refusal_of(plaintext(replace(WITHDRAWING, withdrawals=said))).name.startswith("PATH_")
+
+
+def test_what_is_withdrawn_is_cut_into_pages_with_the_entries() -> None:
+    again = Change(12, FILE.path, FILE, withdrawn=3)
+    gone = Change(13, "gone", None, withdrawn=13)
+    (cut,) = cut_pages([again, gone], 10, 20, 20)
+    assert cut.entries == (FILE,)
+    assert cut.withdrawals == (Withdrawal(FILE.path, 3), Withdrawal("gone", 13))
+    (cut,) = cut_pages([again, gone], 10, 20, 20, withdrawn=False)
+    assert cut == PageCut(10, 20, 20, (FILE,))
 
 
 def test_a_sealed_page_is_its_golden_bytes() -> None:
@@ -294,7 +340,7 @@ def test_an_empty_run_is_one_page_that_moves_on() -> None:
 
 def test_a_page_ends_at_its_last_entry_and_the_final_one_at_upto() -> None:
     entries = run(MAX_PAGE_ENTRIES + 2, step=10)
-    cuts = cut_pages(entries, 10, 99_999, 100_000)
+    cuts = cut_pages(changes_of(entries), 10, 99_999, 100_000)
     assert [(cut.after, cut.last, cut.head, len(cut.entries)) for cut in cuts] == [
         (10, 10 + 10 * MAX_PAGE_ENTRIES, 100_000, MAX_PAGE_ENTRIES),
         (10 + 10 * MAX_PAGE_ENTRIES, 99_999, 100_000, 2),
@@ -304,7 +350,9 @@ def test_a_page_ends_at_its_last_entry_and_the_final_one_at_upto() -> None:
 
 def test_exactly_one_full_page_is_one_page() -> None:
     entries = run(MAX_PAGE_ENTRIES)
-    assert len(cut_pages(entries, 10, 10 + MAX_PAGE_ENTRIES, 10 + MAX_PAGE_ENTRIES)) == 1
+    assert (
+        len(cut_pages(changes_of(entries), 10, 10 + MAX_PAGE_ENTRIES, 10 + MAX_PAGE_ENTRIES)) == 1
+    )
 
 
 def largest(number: int) -> Entry:
@@ -329,13 +377,13 @@ def largest(number: int) -> Entry:
 def test_the_largest_entry_fits_and_pages_stay_within_their_bytes() -> None:
     assert len(largest(1).path.encode()) == 4096
     entries = [(2**53 - 20 + n, largest(n)) for n in range(20)]
-    cuts = cut_pages(entries, 2**53 - 30, 2**53, 2**53)
+    cuts = cut_pages(changes_of(entries), 2**53 - 30, 2**53, 2**53)
     check_cuts(cuts, 2**53 - 30, 2**53, [entry for _, entry in entries])
     assert len(cuts) > 1
     for cut in cuts:
         packed = len(plaintext(Page(DEVICE, "f", LIFE, 0, 0, 0, True, cut.entries)))
         assert packed < MAX_PAGE_BYTES + 64
-    check_cuts(cut_pages(entries[:1], 0, 2**53, 2**53), 0, 2**53, [largest(0)])
+    check_cuts(cut_pages(changes_of(entries[:1]), 0, 2**53, 2**53), 0, 2**53, [largest(0)])
 
 
 @settings(max_examples=50, deadline=None)
@@ -346,14 +394,19 @@ def test_any_run_is_cut_without_loss(sizes: list[int]) -> None:
         for n, size in enumerate(sizes, 1)
     ]
     upto = len(sizes) + 5
-    check_cuts(cut_pages(iter(entries), 0, upto, upto), 0, upto, [entry for _, entry in entries])
+    check_cuts(
+        cut_pages(changes_of(iter(entries)), 0, upto, upto),
+        0,
+        upto,
+        [entry for _, entry in entries],
+    )
 
 
 def test_a_run_out_of_order_is_our_own_mistake() -> None:
     one, two = run(2)
     with pytest.raises(AssertionError):
-        cut_pages([two, one], 0, 99, 99)
+        cut_pages(changes_of([two, one]), 0, 99, 99)
     with pytest.raises(AssertionError):
-        cut_pages([one], one[0], 99, 99)
+        cut_pages(changes_of([one]), one[0], 99, 99)
     with pytest.raises(AssertionError):
-        cut_pages([one, two], 0, one[0], 99)
+        cut_pages(changes_of([one, two]), 0, one[0], 99)

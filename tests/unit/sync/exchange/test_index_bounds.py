@@ -27,6 +27,7 @@ from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.page import Page, cut_pages
+from tests.helpers.changes import changes_of
 from tests.sim import node
 from tests.sim.hostile import pairs
 from tests.unit.sync.exchange.test_index_waits import Crowd
@@ -60,7 +61,10 @@ class Index:
         if asked is None:
             return
         after = asked.after if asked.life == self.life else 0
-        whole, rest = asked.life != self.life, enumerate(self.entries[after:], after + 1)
+        whole, rest = (
+            asked.life != self.life,
+            changes_of(enumerate(self.entries[after:], after + 1)),
+        )
         for cut in cut_pages(rest, after, self.head, self.head)[:16]:
             about = (key, node.FOLDER, self.life, cut.after, cut.last, self.head)
             page = Page(*about, whole, cut.entries)

@@ -1,0 +1,218 @@
+"""What a device says of a path that it stops keeping, and of one that it keeps again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from leftzmq.index.store import Store
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.local_changes import found, gone
+from leftzmq.sync.versions.remote_changes import Heard, heard, withdrawn
+from leftzmq.sync.versions.resolver import Resolver
+from leftzmq.tree.change import Change
+from leftzmq.tree.entry import Entry, Observed
+from tests.helpers.trees import S_NS, deleted, file, folder, life, made
+from tests.helpers.version_worlds import key_of
+
+FOREVER = 2**53
+
+
+@dataclass
+class Agent:
+    """The index of one device, which hears of B and C."""
+
+    away: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.store = Store.empty()
+        self.store.heads.begin_life(life("A"))
+        self.view = IndexView(self.store)
+        self.view.keeps = lambda path, kind: path not in self.away
+        self.view.walked = True
+        self.resolver = Resolver(self.view)
+        self.bits = {}
+        for name in "BC":
+            head = self.store.heads.place(name.encode() * 32)
+            assert head is not None
+            self.bits[name] = head.bit
+            self.view.reach |= head.mask
+
+    def scan(self, observed: Observed) -> object:
+        return found(self.view, observed, key_of(observed))
+
+    def hear(self, name: str, entry: Entry, *, anew: bool = False) -> Heard:
+        return heard(self.view, self.bits[name], entry, anew=anew)
+
+    def keep(self, path: str, *, keeps: bool) -> tuple[bool, bool]:
+        (self.away.discard if keeps else self.away.add)(path)
+        return self.view.judge_anew(path)
+
+    def says(self) -> dict[str, Change]:
+        return {change.path: change for change in self.store.changes(0, FOREVER, 99)}
+
+    def has(self, path: str) -> Entry | None:
+        row = self.view.ours(path)
+        return None if row is None else row.entry
+
+
+@pytest.fixture
+def a() -> Agent:
+    return Agent()
+
+
+def test_what_is_kept_no_more_is_withdrawn_once_and_is_no_delete(a: Agent) -> None:
+    a.scan(file())
+    first = a.says()["p"]
+    assert a.keep("p", keeps=False) == (True, False)
+    said = a.says()["p"]
+    assert said.entry is None and said.withdrawn == said.sequence > first.sequence
+    assert a.has("p") is None and a.view.counters.files == 0
+    assert a.keep("p", keeps=False) == (False, False), "it is said once"
+    assert a.says()["p"] == said
+
+
+def test_a_tombstone_stays_told(a: Agent) -> None:
+    a.scan(file())
+    gone(a.view, "p", 20 * S_NS)
+    before = a.says()
+    a.keep("p", keeps=False)
+    assert a.says() == before and before["p"].entry is not None and before["p"].entry.deleted
+
+
+def test_what_was_withdrawn_and_is_unchanged_is_told_again_as_it_was(a: Agent) -> None:
+    a.scan(file())
+    version = a.has("p")
+    a.keep("p", keeps=False)
+    withdrawal = a.says()["p"].sequence
+    a.keep("p", keeps=True)
+    a.scan(file())
+    said = a.says()["p"]
+    assert said.entry == version and said.withdrawn == withdrawal < said.sequence
+    assert a.store.base("p") is None
+
+
+def test_what_changed_meanwhile_is_a_version_above_the_base(a: Agent) -> None:
+    """Story 2: its mtime is older, as after `cp -p`. By its mtime alone it would be below what was
+    told before."""
+    a.scan(file(mtime=100))
+    before = a.has("p")
+    a.keep("p", keeps=False)
+    a.keep("p", keeps=True)
+    a.scan(file(text="other", mtime=1))
+    after = a.has("p")
+    assert before is not None and after is not None
+    assert after.rank > before.rank and before.seen_by(after)
+
+
+def test_what_was_removed_meanwhile_is_fetched_again_and_never_deleted_elsewhere(a: Agent) -> None:
+    """Story 1."""
+    a.scan(file())
+    theirs = a.has("p")
+    assert theirs is not None
+    a.hear("B", theirs)
+    a.keep("p", keeps=False)
+    a.keep("p", keeps=True)
+    assert a.resolver.ticket("p") is None, "a look is to tell first"
+    gone(a.view, "p", 20 * S_NS)
+    ticket = a.resolver.ticket("p")
+    assert ticket is not None and ticket.entry == theirs and ticket.held is None
+
+
+def test_what_others_did_meanwhile_is_taken_over_what_was_not_changed(a: Agent) -> None:
+    """Story 3."""
+    a.scan(file())
+    mine = a.has("p")
+    assert mine is not None
+    a.hear("C", mine)
+    a.keep("p", keeps=False)
+    version = mine
+    for number, text in enumerate(("two", "three", "four"), 1):
+        version = made("C", file(text=text, mtime=100 + number), version, number)
+        a.hear("C", version)
+    assert a.resolver.ticket("p") is None and a.view.counters.tickets == 0
+    a.keep("p", keeps=True)
+    a.scan(file())
+    ticket = a.resolver.ticket("p")
+    assert ticket is not None and ticket.entry == version and not ticket.copy
+
+
+def test_a_delete_meanwhile_takes_what_was_not_changed_and_not_what_was(a: Agent) -> None:
+    for path in ("p", "q"):
+        a.scan(file(path))
+        mine = a.has(path)
+        assert mine is not None
+        a.keep(path, keeps=False)
+        a.hear("B", deleted("B", mine, number=5))
+        a.keep(path, keeps=True)
+    a.scan(file("p"))
+    ticket = a.resolver.ticket("p")
+    assert ticket is not None and ticket.entry.deleted
+    a.scan(file("q", text="edited", mtime=15))
+    assert a.resolver.ticket("q") is None
+    edited = a.has("q")
+    assert edited is not None and not edited.deleted
+
+
+def test_a_ticket_ends_when_the_only_device_that_has_it_keeps_it_no_more(a: Agent) -> None:
+    """Story 4."""
+    a.hear("C", made("C", file()))
+    assert a.resolver.ticket("p") is not None and a.view.counters.tickets == 1
+    assert withdrawn(a.view, a.bits["C"], "p")
+    assert a.resolver.ticket("p") is None and a.view.counters.tickets == 0
+    assert not withdrawn(a.view, a.bits["C"], "p")
+
+
+def test_a_device_may_go_back_only_after_it_withdrew(a: Agent) -> None:
+    a.hear("B", made("B", file(mtime=100)))
+    older = made("C", file(text="older", mtime=1))
+    assert a.hear("B", older) is Heard.OLDER
+    assert a.hear("B", older, anew=True) is Heard.OPEN
+    ticket = a.resolver.ticket("p")
+    assert ticket is not None and ticket.entry == older
+
+
+def test_what_is_heard_of_a_path_that_is_not_kept_waits_for_nobody(a: Agent) -> None:
+    a.away.add("p")
+    assert a.hear("B", made("B", file())) is Heard.SAME
+    assert a.view.counters.tickets == 0 and a.view.peer_counts.coming(1 << a.bits["B"]).paths == 0
+    assert a.store.coming("", 9) == (0, 0, ())
+    assert a.resolver.ticket("p") is None
+    assert a.keep("p", keeps=True) == (False, True)
+    assert a.resolver.ticket("p") is not None
+    assert a.view.counters.tickets == 1 and a.store.coming("", 9)[0] == 1
+
+
+def test_only_the_kind_that_is_not_kept_is_withdrawn(a: Agent) -> None:
+    a.scan(folder("x"))
+    a.scan(file("x/y"))
+    a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
+    assert a.view.judge_anew("x") == (True, False) and a.view.judge_anew("x/y") == (False, False)
+    assert a.has("x/y") is not None
+
+
+@pytest.mark.parametrize("count", ["counters", "peer_counts"])
+def test_the_counts_are_those_of_a_new_count(a: Agent, count: str) -> None:
+    from leftzmq.sync.versions.counters import Recount
+    from leftzmq.tree.accepted import NOTHING
+
+    def step(deed: Callable[[], object]) -> None:
+        deed()
+        whole = Recount.whole(a.store, NOTHING)
+        if count == "counters":
+            assert a.view.counters == whole.counters
+        else:
+            now, fresh = a.view.peer_counts, whole.peer_counts
+            for mask in (0, *(1 << bit for bit in a.bits.values())):
+                assert now.lacking(mask) == fresh.lacking(mask)
+                assert now.coming(mask) == fresh.coming(mask)
+
+    step(lambda: a.scan(file()))
+    step(lambda: a.hear("B", made("B", file(text="theirs", mtime=50))))
+    step(lambda: a.keep("p", keeps=False))
+    step(lambda: a.hear("C", made("C", file(text="more", mtime=70))))
+    step(lambda: a.keep("p", keeps=True))
+    step(lambda: a.scan(file()))
+    step(lambda: withdrawn(a.view, a.bits["B"], "p"))
