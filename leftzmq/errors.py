@@ -344,6 +344,8 @@ class RuleFault(Enum):
     )
     TOO_MANY_FILES = "over 64 rule files hold in this folder (remove the conflict copies of them)"
     NOT_UTF8 = "the file is not UTF-8 (save it as UTF-8)"
+    NOT_A_FILE = "it is no file, so it has no rules (put a file there, or remove it)"
+    UNREADABLE = "the file cannot be read (change who may read it)"
     NOT_TEXT = "the file has a NUL byte, so it is no text in UTF-8 (save it as UTF-8)"
 
 
@@ -412,6 +414,7 @@ class ProblemKind(Enum):
     INDEX_NO_ROOM = (
         "too little of the disk of the state directory would stay free: it waits for room"
     )
+    RULES_FAULTY = "has ignore rules that do not hold"
     READS_ONLY = "this device may only read it: what is changed here reaches nobody"
     CHANGED_BY_READER = (
         "was changed here, and this device may only read the folder: the change reaches nobody"

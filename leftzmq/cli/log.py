@@ -44,6 +44,7 @@ _LEVELS: Final = {
     EventKind.PEER_LIST: Level.INFO,
     EventKind.JOINED: Level.INFO,
     EventKind.FOLDER_ADDED: Level.INFO,
+    EventKind.RULES: Level.INFO,
     EventKind.SWEPT: Level.INFO,
     EventKind.SCAN: Level.INFO,
     EventKind.FINISHED: Level.INFO,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -32,6 +32,7 @@ from leftzmq.sync.guard.hold import WHY_HELD, Hold
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.scan.scheduler import Scheduler
 from leftzmq.sync.trash_keeper import TrashKeeper
 from leftzmq.sync.upload.bit_rot import BitRot
@@ -77,6 +78,9 @@ class Folder:
         limits: Limits | None = None,
         patience_s: float = PATIENCE_S,
         hold: Hold | None = None,
+        ignore: Sequence[str] = (),
+        *,
+        litter: bool = True,
     ) -> None:
         self.hold = hold = hold or Hold()
         self.id, self.keys, self.device, self.store = id, keys, device, store
@@ -84,6 +88,7 @@ class Folder:
         self.locks, self.problems = PathLocks(), Problems(id)
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
+        self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter)
         self.peer_lag = PeerLag(self.index_view)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
         resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
@@ -102,6 +107,7 @@ class Folder:
             peers.news_links,
             partial(_understands, peers),
             lambda: self.index_client.members,
+            self.keeping,
             hold,
         )
         self.index_client = IndexClient(
@@ -113,6 +119,7 @@ class Folder:
             keys,
             self.locks,
             self.problems,
+            self.keeping,
             may_look=lambda: not self.applier.leftings.clearing,
             strange=lambda found: self.applier.leftings.found_by_walk(found),
             patience_s=patience_s,
@@ -236,6 +243,7 @@ class Folder:
         """The folder begins: clear what an earlier life left half done, then start everything else.
         In one that is held no old version of the trash ends before its user's yes."""
         out = self.applier.clear()
+        out += self.keeping.start()
         out += self.guard.start()
         out += self.scheduler.start(now)
         return out if self.hold.holds else out + self.trash.start(now)
@@ -337,6 +345,7 @@ class Folder:
     @property
     def _done(self) -> bool:
         at_rest = self.scheduler.idle and self.applier.idle and not self.guard.busy
+        at_rest = at_rest and self.keeping.idle
         return at_rest and self.announcer.settled
 
     def deadline(self, now: float) -> float | None:
@@ -346,6 +355,7 @@ class Folder:
             self.scheduler.deadline(),
             self.applier.deadline(now),
             self.index_client.deadline(now),
+            self.keeping.deadline(now),
             self.guard.deadline(),
             self.trash.deadline(),
             self.wal_truncation.deadline(),

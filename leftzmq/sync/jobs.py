@@ -17,13 +17,14 @@ from leftzmq.disk.apply.outcome import Outcome
 from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
 from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return
 from leftzmq.disk.fs.interface import Buffer
-from leftzmq.disk.scan.sighting import Sighting, SliceSighting
+from leftzmq.disk.scan.sighting import RulesRead, Sighting, SliceSighting
 from leftzmq.disk.trash.retention import Swept, TrashClock
 from leftzmq.errors import Problem, Refused, Stop
 from leftzmq.index.join_plan import JoinPlan
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import Entry, ScanKey
+from leftzmq.tree.ignoring.share_rules import NO_RULES, IgnoreRules
 from leftzmq.tree.plan import Operation, Staged
 from leftzmq.tree.version import Life
 from leftzmq.wire.messages import Ask, Want
@@ -35,12 +36,14 @@ from leftzmq.wire.messages import Ask, Want
 class Walk:
     """Go on with a walk of `prefix` ("" = all), compared with our index, for one slice.
 
-    walk: its number; the first job of a number begins it. Nothing is read but names and stats.
+    walk: its number; the first job of a number begins it. Nothing is read but names, stats and
+    files of ignore rules. rules: those that hold; what they ignore is not walked.
     """
 
     folder: str
     walk: int
     prefix: str
+    rules: IgnoreRules = field(default=NO_RULES, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Walked:
     stop: the share is not there, or is not the one that we know: nothing of this walk counts
     came: mounts that appeared since the slice before
     mounts: all mounts that are known, packed
+    rules: files of ignore rules that are not as they were read last
     """
 
     folder: str
@@ -63,14 +67,19 @@ class Walked:
     stop: Stop | None = None
     came: tuple[str, ...] = ()
     mounts: bytes = b""
+    rules: tuple[RulesRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look at these paths and read what changed. Files of more than one chunk are only named."""
+    """Look at these paths and read what changed. Files of more than one chunk are only named.
+
+    rules: those that hold; what they ignore is not looked at
+    """
 
     folder: str
     paths: tuple[str, ...]
+    rules: IgnoreRules = field(default=NO_RULES, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

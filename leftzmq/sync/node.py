@@ -456,7 +456,8 @@ class Node:
 
 
 def _ticked(folder: Folder, now: float) -> Outputs:
-    out = folder.scheduler.on_time_passed(now)
+    out = folder.keeping.on_time_passed(now)
+    out += folder.scheduler.on_time_passed(now)
     out += folder.index_client.on_time_passed(now)
     out += folder.applier.on_time_passed(now)
     out += folder.guard.on_time_passed(now)

@@ -30,7 +30,9 @@ _OF_WALKS: Final = {
     ProblemKind.UNREADABLE,
     ProblemKind.MOUNT_GONE,
 }
-_BESIDE: Final = frozenset((ProblemKind.READS_ONLY, ProblemKind.CHANGED_BY_READER))
+_BESIDE: Final = frozenset(
+    (ProblemKind.READS_ONLY, ProblemKind.CHANGED_BY_READER, ProblemKind.RULES_FAULTY)
+)
 """These stand beside another problem of the same path: neither solves the other."""
 
 
@@ -176,8 +178,8 @@ class Problems:
 
 
 def _key(path: str, device: str, kind: ProblemKind | None = None) -> str:
-    if kind in _BESIDE:
-        return f"\0\0{path}"  # no device is called so
+    if kind is not None and kind in _BESIDE:
+        return f"\0\0{kind.name}\0{path}"  # no device is called so
     return f"\0{device}" if device else path  # no path has a NUL
 
 

@@ -28,6 +28,14 @@ def name_of(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def folders_above(path: str) -> list[str]:
+    """The folders that hold `path`, the innermost first, without the share's root."""
+    above: list[str] = []
+    while path := parent_of(path):
+        above.append(path)
+    return above
+
+
 def join(parent: str, name: str) -> str:
     """The path of `name` in the directory `parent` ("" is the share's root)."""
     return f"{parent}/{name}" if parent else name

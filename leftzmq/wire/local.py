@@ -59,6 +59,7 @@ class EventKind(Enum):
     FOLDER_ADDED = "folder_added"
     PROBLEM = "problem"
     CONFLICT = "conflict"
+    RULES = "rules"
     SWEPT = "swept"
     HELD = "held"
     READY = "ready"

@@ -17,6 +17,7 @@ from leftzmq.content.cut import Cutter
 from leftzmq.content.keys import EpochKeys, FolderKeys
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.scan import scanner
+from leftzmq.disk.scan.rules import KnownRules
 from leftzmq.disk.scan.walk import TreeWalk
 from leftzmq.disk.share import cannot_be_used
 from leftzmq.errors import IndexFailed, LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
@@ -25,6 +26,8 @@ from leftzmq.index.flush import fits_bytes, flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import Job, JobDone, JobStopped
+from leftzmq.tree.ignoring.share_rules import IgnoreRules
+from leftzmq.tree.path import folders_above
 from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.page import Page, cut_pages, seal
 from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs
@@ -125,7 +128,7 @@ class JobRunner:
                 context.mounts,
             )
             context.walks = {job.walk: walk}  # one at a time; an older walk was abandoned
-        part = walk.step()
+        part = walk.step(known=self._known_rules(context, job.rules))
         if part.done:
             context.walks.pop(job.walk, None)
             stop = context.still_there()  # a share unmounted during the walk looks like deletes
@@ -142,16 +145,22 @@ class JobRunner:
             part.done,
             came=part.came,
             mounts=context.mounts.pack(),
+            rules=part.rules,
         )
 
+    def _known_rules(self, context: FolderContext, rules: IgnoreRules) -> KnownRules:
+        return KnownRules(rules, self._reader(context).rule_scans, self._now_ns)
+
     def _look(self, context: FolderContext, job: jobs.Look) -> JobDone:
+        above = {folder for path in job.paths for folder in folders_above(path)}
         sightings, left = scanner.look(
             context.root,
             context.id,
             job.paths,
-            self._reader(context).scan_keys(job.paths).get,
+            self._reader(context).scan_keys({*job.paths, *above}).get,
             context.keys,
             now_ns=self._now_ns,
+            rules=self._known_rules(context, job.rules),
         )
         # Checked after the look: GONE means deleted only while the share is still there.
         stop = context.still_there()

@@ -194,6 +194,16 @@ def _swept(fields: Fields) -> str:
     return f"{fields.get('folder')}: {batches} of the trash {are} gone, {size}"
 
 
+def _rules(fields: Fields) -> str:
+    where = f"{fields.get('folder')}: " + (
+        f"below {fields['path']}, " if fields.get("path") else ""
+    )
+    ignored, kept = int(fields.get("ignored") or 0), int(fields.get("kept") or 0)
+    said = [f"{counted(ignored, 'path')} ignored now"] if ignored else []
+    said += [f"{counted(kept, 'path')} not ignored any more"] if kept else []
+    return where + " and ".join(said)
+
+
 def _news(fields: Fields) -> str:
     paths = counted(int(fields.get("paths") or 0), "path")
     return f"{paths} of {fields.get('folder')} changed on {fields.get('device')}"
@@ -228,6 +238,7 @@ _TEXTS: Final[dict[EventKind, Callable[[Fields], str]]] = {
     EventKind.FOLDER_ADDED: lambda f: f"{f.get('folder')} is a folder of this device: {f['path']}",
     EventKind.PROBLEM: _problem,
     EventKind.CONFLICT: lambda f: f"{_where(f)} both versions are kept, one as {f.get('copy')}",
+    EventKind.RULES: _rules,
     EventKind.SWEPT: _swept,
     EventKind.HELD: _held,
     EventKind.READY: lambda f: "the agent is ready",

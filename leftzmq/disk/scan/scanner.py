@@ -21,9 +21,12 @@ from leftzmq.content.lists import pack_row
 from leftzmq.content.noise import SAMPLE_BYTES, is_known, is_noise, looks_random, places
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
 from leftzmq.disk.fs.interface import Directory, LastFolder, Root, Stat
-from leftzmq.disk.scan.sighting import Sight, Sighting, SliceSighting
+from leftzmq.disk.scan.rules import KnownRules, read_rules
+from leftzmq.disk.scan.sighting import RulesRead, Sight, Sighting, SliceSighting
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
+from leftzmq.tree.ignoring.rule_file import LEFTIGNORE
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import join, name_of, parent_of
 from leftzmq.tree.rules import check_path
 
@@ -46,6 +49,7 @@ def look(
     keys: FolderKeys,
     *,
     now_ns: Callable[[], int],
+    rules: KnownRules | None = None,
     budget_bytes: int = LOOK_BYTES,
     budget_paths: int = LOOK_PATHS,
 ) -> tuple[list[Sighting], tuple[str, ...]]:
@@ -54,12 +58,13 @@ def look(
 
     known:  the ScanKey in our index of the live entry at a path, if there is one
     now_ns: the wall clock, in ns since the epoch
+    rules:  by which paths are ignored; such a path is not looked at
     At least one path is looked at. The look ends after the path that used up a budget. Consecutive
     paths of one folder are cheaper. Raises OSError if the error says nothing about the path.
     """
     sightings: list[Sighting] = []
     with LastFolder(root) as near:
-        scanner = _Scanner(near, folder_id, known, keys, now_ns)
+        scanner = _Scanner(near, root, folder_id, known, keys, now_ns, rules or KnownRules())
         for path in paths:
             full = len(sightings) >= budget_paths or scanner.read_bytes >= budget_bytes
             if sightings and full:
@@ -144,22 +149,31 @@ class _Scanner:
     def __init__(
         self,
         near: LastFolder,
+        root: Root,
         folder_id: str,
         known: Callable[[str], ScanKey | None],
         keys: FolderKeys,
         now_ns: Callable[[], int],
+        rules: KnownRules,
     ) -> None:
-        self._near, self._folder_id, self._known = near, folder_id, known
-        self._keys, self._now_ns = keys, now_ns
+        self._near, self._root, self._folder_id, self._known = near, root, folder_id, known
+        self._keys, self._now_ns, self._rules = keys, now_ns, rules
+        self._fully_ruled: dict[str, bool] = {}
         self.read_bytes = 0
 
     def sight(self, path: str) -> Sighting:
         if not path:
             return Sighting(path, Sight.SAME)  # the share's root is a folder without an entry
+        seen = self._sight_at(path)
+        return self._with_rules(seen) if is_rule_file(path) else seen
+
+    def _sight_at(self, path: str) -> Sighting:
         try:
             check_path(path)
             return self._sight(self._near.at(parent_of(path)), path)
         except Refused as refused:
+            if self._is_ignored(path, None):
+                return Sighting(path, Sight.IGNORED)
             return self._problem(path, ProblemKind.BAD_NAME, refused.refusal.value)
         except (FileNotFoundError, NotADirectoryError):
             # Also if a folder above is now a link: the files behind a link are not ours.
@@ -168,7 +182,51 @@ class _Scanner:
             if error.errno in _ANOTHER_KIND:
                 return Sighting(path, Sight.RESTLESS)
             raise_if_short(error)
+            if self._is_ignored(path, None):
+                return Sighting(path, Sight.IGNORED)
             return self._problem(path, ProblemKind.UNREADABLE, error.strerror or str(error))
+
+    # -- rules ---------------------------------------------------------------------------------
+
+    def _is_ignored(self, path: str, kind: Kind | None) -> bool:
+        return self._rules.rules.verdict(path, kind) is not None
+
+    def _knows_rules_of(self, folder: str) -> bool:
+        """Whether the rules of a folder and of those above it are known, as far as our index has
+        not these folders yet. A file in a folder that was just moved here may be seen before the
+        rules that came with it."""
+        known = self._fully_ruled.get(folder)
+        if known is None:
+            known = not folder or self._known(folder) is not None
+            if not known:
+                known = self._knows_rules_of(parent_of(folder)) and self._has_no_news(folder)
+            self._fully_ruled[folder] = known
+        return known
+
+    def _has_no_news(self, folder: str) -> bool:
+        path = join(folder, LEFTIGNORE)
+        if self._rules.rules.file(path) is not None:
+            return True
+        with self._root.folder(folder) as opened:
+            return opened.stat(LEFTIGNORE) is None
+
+    def _with_rules(self, seen: Sighting) -> Sighting:
+        """With what a file of rules says, if it was not read as it is now."""
+        path = seen.path
+        if seen.sight is Sight.IGNORED:
+            return seen
+        if seen.sight is Sight.GONE:
+            return replace(seen, rules=RulesRead(path, None, b"", None))
+        if seen.key is not None and self._rules.was_read(path, seen.key):
+            return seen
+        try:
+            folder = self._near.at(parent_of(path))
+            return replace(seen, rules=read_rules(folder, path, folder.stat(name_of(path))))
+        except (FileNotFoundError, NotADirectoryError):
+            return seen  # a look will tell
+        except OSError as error:
+            raise_if_short(error)
+            return seen
 
     def _sight(self, folder: Directory, path: str) -> Sighting:
         now_ns = self._now_ns()
@@ -176,8 +234,12 @@ class _Scanner:
         if stat is None:
             other = folder.spelled(name_of(path))
             return self._gone(path, join(parent_of(path), other) if other else "")
+        if self._is_ignored(path, stat.kind):
+            return Sighting(path, Sight.IGNORED)
         if stat.kind is None:
             return self._problem(path, ProblemKind.SPECIAL)
+        if not is_rule_file(path) and not self._knows_rules_of(parent_of(path)):
+            return Sighting(path, Sight.RESTLESS)
         key = stat.key()
         if key == self._known(path):
             return Sighting(path, Sight.SAME, key, empty=_is_empty(folder, path, stat))
@@ -222,7 +284,10 @@ class _Scanner:
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
 
     def _gone(self, path: str, other: str = "") -> Sighting:
-        return Sighting(path, Sight.GONE, self._known(path), other=other)
+        key = self._known(path)
+        if self._is_ignored(path, None if key is None else key.kind):
+            return Sighting(path, Sight.IGNORED)
+        return Sighting(path, Sight.GONE, key, other=other)
 
     def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
         problem = Problem(self._folder_id, path, kind, detail)

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from leftzmq.errors import Problem
 from leftzmq.tree.entry import Observed, ScanKey
+from leftzmq.tree.ignoring.rule_file import RuleFile
 
 
 class Sight(Enum):
@@ -18,6 +19,21 @@ class Sight(Enum):
     GONE = auto()  # nothing is there; `key` is the last one in our index
     RESTLESS = auto()  # changed while it was read, or too young to be trusted: look again
     PROBLEM = auto()  # cannot be synced or read: `problem` is set
+    IGNORED = auto()  # by a rule: whatever is there or not, it is not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRead:
+    """A file of ignore rules was read, or looked for.
+
+    key: its stat; None: nothing is there. data: its bytes; none where it cannot be read
+    file: what it says, or why it cannot be read; None: nothing is there
+    """
+
+    path: str
+    key: ScanKey | None
+    data: bytes
+    file: RuleFile | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,7 @@ class Sighting:
             future), so that the scheduler can tell which files may still be being written
     empty:  it is an empty folder and no mount: a walk would find nothing
     other:  GONE: the existing path that the disk takes for this one; "" if there is none
+    rules:  of a path with the name of a file of ignore rules: what it says now, if that is news
     """
 
     path: str
@@ -38,6 +55,7 @@ class Sighting:
     age_ns: int = 0
     empty: bool = False
     other: str = ""
+    rules: RulesRead | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,18 @@ A mount inside is walked like a folder, while it is there (disk/scan/mounts).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from leftzmq.disk.fs.errno_meaning import raise_if_short
 from leftzmq.disk.fs.interface import Directory, Root, Stat
 from leftzmq.disk.scan.index_cursor import IndexCursor, Ours
 from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.disk.scan.rules import FolderReading, KnownRules
+from leftzmq.disk.scan.sighting import RulesRead
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.ignoring.share_rules import FolderRules
 from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX, check_path
@@ -34,6 +37,8 @@ class WalkSlice:
     problems: of paths that cannot be synced or checked; none of these is dirty
     foreign:  names with the suffix .lefting: the caller knows which of them are ours
     came:     folders that became mounts, are mounts again, or are normal folders now
+    rules:    files of ignore rules that changed since they were read last; what is in their folders
+        was judged by them
     """
 
     dirty: tuple[str, ...]
@@ -42,6 +47,7 @@ class WalkSlice:
     foreign: tuple[Staged, ...]
     done: bool
     came: tuple[str, ...] = ()
+    rules: tuple[RulesRead, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,12 +55,14 @@ class _Listing:
     """An open level of the walk: all names of a folder in order, and the stats of the next few.
 
     head: the prefix of its children's sort keys. device: of the folder itself
+    rules: as the folder sees them
     """
 
     path: str
     head: bytes
     names: list[bytes]
     device: int
+    rules: FolderRules
     at: int = 0
     stats: Iterator[Stat | OSError | None] = field(default_factory=lambda: iter(()))
     stats_end: int = 0
@@ -70,6 +78,7 @@ class _Gathered:
     problems: list[Problem] = field(default_factory=list)
     foreign: list[Staged] = field(default_factory=list)
     came: list[str] = field(default_factory=list)
+    rules: list[RulesRead] = field(default_factory=list)
 
 
 class TreeWalk:
@@ -88,10 +97,16 @@ class TreeWalk:
         self._index = IndexCursor(ours, prefix)
         self._way: list[_Listing] = []
         self._begun = False
+        self._known = KnownRules()
+        self._rules = self._known.rules
 
-    def step(self, budget_paths: int = 2000) -> WalkSlice:
-        """Go on for about `budget_paths` paths, on disk or gone. Not to be called after `done`."""
+    def step(self, budget_paths: int = 2000, known: KnownRules | None = None) -> WalkSlice:
+        """Go on for about `budget_paths` paths, on disk or gone. Not to be called after `done`.
+
+        known: the rules that hold now. What is ignored is neither listed nor compared
+        """
         out = _Gathered()
+        self._rule_by(known or KnownRules())
         if not self._begun:
             self._begin(out)
             self._begun = True
@@ -108,7 +123,21 @@ class TreeWalk:
             tuple(out.foreign),
             done,
             tuple(out.came),
+            tuple(out.rules),
         )
+
+    def _rule_by(self, known: KnownRules) -> None:
+        """From now on these rules hold, also in the folders that the walk is in."""
+        self._known = known
+        if known.rules is self._rules:
+            return
+        self._rules = known.rules
+        for depth, listing in enumerate(self._way):
+            listing.rules = self._rules.folder(listing.path)
+            if listing.rules.ignored is not None:
+                del self._way[depth:]
+                self._index.skip(listing.head[:-1])
+                return
 
     def _begin(self, out: _Gathered) -> None:
         prefix = self._prefix
@@ -130,7 +159,9 @@ class TreeWalk:
         else:
             head = sort_key(prefix)[: -len(name_of(prefix).encode())]
             names = [name_of(prefix).encode()] if found != [None] else []
-            self._way.append(_Listing(parent_of(prefix), head, names, device, 0, iter(found), 1))
+            above = parent_of(prefix)
+            rules = self._rules.folder(above)
+            self._way.append(_Listing(above, head, names, device, rules, 0, iter(found), 1))
 
     # ---- one folder ---------------------------------------------------------------------------
 
@@ -139,12 +170,26 @@ class TreeWalk:
         try:
             with self._root.folder(path) as folder:
                 names = sorted(folder.names())
-                listing = _Listing(path, head, names, folder.own_stat().device)
+                rules = self._read_rules(folder, path, names, out)
+                listing = _Listing(path, head, names, folder.own_stat().device, rules)
                 self._stat_more(listing, folder)
         except OSError as error:
             self._lost_sight(path, head, error, out)
         else:
             self._way.append(listing)
+
+    def _read_rules(
+        self, folder: Directory, path: str, names: list[bytes], out: _Gathered
+    ) -> FolderRules:
+        """Read the files of rules of a folder before anything in it is judged."""
+        reading = FolderReading()
+        reading.enter(folder, path, names, replace(self._known, rules=self._rules))
+        if reading.read:
+            changes = {read.path: read.file for read in reading.read}
+            self._rules = self._rules.with_files(changes)
+            out.rules += reading.read
+        out.dirty += reading.later
+        return self._rules.folder(path)
 
     def _lost_sight(self, path: str, head: bytes, error: OSError, out: _Gathered) -> None:
         if path and isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -177,8 +222,13 @@ class TreeWalk:
             key = listing.head + listing.names[listing.at]
             if self._gone_before(key, out, budget) or out.passed >= budget:
                 return
+            raw, found = listing.names[listing.at], next(listing.stats)
             listing.at += 1
-            self._pass(key, next(listing.stats), listing.device, out)
+            if _is_ignored(listing.rules, raw, found):
+                out.passed += 1
+                self._index.skip(key)
+                continue
+            self._pass(key, found, listing.device, out)
 
     def _gone_before(self, key: bytes | None, out: _Gathered, budget: int) -> bool:
         """Report the index entries before `key` as gone. Returns True if the budget ended first."""
@@ -286,6 +336,11 @@ def _stats(stat: Callable[[str], Stat | None], names: list[bytes]) -> list[Stat 
         except OSError as error:
             found.append(error)
     return found
+
+
+def _is_ignored(rules: FolderRules, raw: bytes, found: Stat | OSError | None) -> bool:
+    kind = found.kind if isinstance(found, Stat) else None
+    return rules.verdict(raw.decode(errors="surrogateescape"), kind) is not None
 
 
 def _ends_in_lefting(path: str) -> bool:

@@ -21,6 +21,7 @@ from leftzmq.sync.actions import Outputs, Publish, Work, tell_entry
 from leftzmq.sync.exchange.index_server import IndexServer
 from leftzmq.sync.facts import (
     EpochBegan,
+    Fact,
     FoundDeleted,
     FoundDeletedBytes,
     MessageArrived,
@@ -31,6 +32,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import adoptable, found, gone
@@ -40,6 +42,7 @@ from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.withheld import NOTHING_TOLD, WhyWithheld
 from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.plan import Held
 from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind
@@ -74,6 +77,7 @@ class Announcer:
         news_links: Callable[[], tuple[Link, ...]],
         understands: Callable[[DeviceKey], bool],
         members: Callable[[], Collection[DeviceKey]],
+        keeping: Keeping,
         hold: Hold,
     ) -> None:
         self._hold = hold
@@ -82,6 +86,7 @@ class Announcer:
         self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
         self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
         self._understands, self._members = understands, members
+        self._keeping = keeping
         self._index_server = IndexServer(
             folder, epochs, self._store, lambda: index_view.accepted, understands
         )
@@ -125,6 +130,8 @@ class Announcer:
                 # The applier took a lock on the path after the scan: the sighting is out of date.
                 again.append(sighting.path)
                 continue
+            if not self._keeping.may_tell(sighting):
+                continue  # rules changed since the look
             if self._is_no_folder_now(sighting):
                 taken, _ = self._absent_deletes.take_below(sighting.path)
                 buried += taken
@@ -193,11 +200,11 @@ class Announcer:
         told = held.had if held is not None else NOTHING_TOLD
         return replace(grave, stamp=BELOW_ALL if told == NOTHING_TOLD else told[0] + 1)
 
-    def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
+    def took(self, outcomes: Sequence[Outcome]) -> list[Fact]:
         """Record finished operations of the applier: their versions are ours now (one commit a
         batch)."""
         self._index_view.recall(outcome.operation.path for outcome in outcomes)
-        out: list[FoundDeletedBytes] = []
+        out: list[Fact] = []
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
                 continue
@@ -219,6 +226,11 @@ class Announcer:
                 # there. Nothing lies there now, and it is told before the folder.
                 self._absent_deletes.take_below(entry.path)
             self._resolver.take_over(entry, None if entry.deleted else outcome.key, noise)
+            for path in outcome.operation.paths:
+                self._index_view.withdraw(path)  # rules changed while it was put there
+            changed = outcome.operation.paths + ((moved.path,) if moved is not None else ())
+            if rules := tuple(filter(is_rule_file, changed)):
+                out.append(RescanWanted(self.folder, rules))
         return out
 
     def committed(self) -> Outputs:

@@ -105,6 +105,8 @@ class Classifier:
                     settled.append(sighting)
                 told = self._problems.kind_of(path) in OF_TICKETS
                 return self.finish(path, touched, now, clear=not told)
+            case Sight.IGNORED:
+                return self.finish(path, touched, now)
             case Sight.PROBLEM:
                 assert sighting.problem is not None
                 shown = self.problem(sighting.problem, now)

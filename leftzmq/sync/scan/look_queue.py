@@ -14,12 +14,17 @@ from leftzmq.sync.scan.chunking import Cuts
 from leftzmq.sync.scan.touched_paths import SETTLE_S, TouchedPath, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import is_below, is_within, parent_of
 
 LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
 WALK_AHEAD_PATHS: Final = 4096
 """A walk pauses while this many paths wait, so that a million new files are not held in memory."""
+
+RULES_FIRST_S: Final = 10.0
+"""For so long a file of ignore rules is looked at before anything else below its folder: what
+follows it may be what it ignores."""
 
 TOUCHED_PATHS_MAX: Final = 16_384
 """A walk finds further paths. So many paths are looked at in 2 s, and take 10 MB."""
@@ -37,6 +42,7 @@ class LookQueue:
         self.touched, self.cuts = TouchedPaths(patience_s), Cuts()
         self._looking: set[str] = set()
         self._unanswered = 0
+        self._rule_files: dict[str, float] = {}  # those that wait, and until when others let them
         self._next_claims = 0.0  # when the paths that the applier has locked are tried again
 
     def __bool__(self) -> bool:
@@ -82,6 +88,9 @@ class LookQueue:
         while len(paths) < LOOK_PATHS and (path := self.touched.take_due(now)) is not None:
             if path in self._looking or path in self.cuts:
                 continue
+            if self._rule_files and self._waits_for_rules(path, now):
+                self.look_again(path, now + SETTLE_S)
+                continue
             if self._locks.lock(path, LockOwner.SETTLER):
                 self._looking.add(path)
                 paths.append(path)
@@ -91,6 +100,15 @@ class LookQueue:
                     self._next_claims = now + SETTLE_S
                 self.look_again(path, self._next_claims)
         return paths
+
+    def _waits_for_rules(self, path: str, now: float) -> bool:
+        """Whether a file of ignore rules that may rule over this path is to be looked at first."""
+        for file, until in list(self._rule_files.items()):
+            if until <= now or file not in self.touched:
+                del self._rule_files[file]
+            elif file != path and is_below(path, parent_of(file)) and not is_rule_file(path):
+                return True
+        return False
 
     def answered(self) -> None:
         """One of the looks that were begun is over: `not_looked_at` is called for each of its
@@ -118,6 +136,8 @@ class LookQueue:
         closed: the change is over, so the path need not stand still first. None: as the path was
         before, or False if it did not wait.
         """
+        if is_rule_file(path):
+            self._rule_files.setdefault(path, now + RULES_FIRST_S)
         touched = self.touched.get(path)
         if touched is None:
             if path not in self._looking:

@@ -36,6 +36,7 @@ from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.classifier import TRIED_AGAIN, Classifier
 from leftzmq.sync.scan.hard_links import HardLinks, unsettled
+from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.scan.look_queue import LookQueue
 from leftzmq.sync.scan.mount_polls import MountPolls
 from leftzmq.sync.scan.touched_paths import QUIET_S
@@ -50,6 +51,7 @@ class Scheduler:
 
     may_look: False while what a crash left half done waits to be repaired: a look would take it for
               a user's change
+    keeping: which paths are kept
     strange: tells which operations left the `.lefting` files that a walk found and our index does
              not know
     patience_s: how long to wait for a file that does not stand still
@@ -62,12 +64,14 @@ class Scheduler:
         keys: FolderKeys,
         locks: PathLocks,
         problems: Problems,
+        keeping: Keeping,
         may_look: Callable[[], bool],
         strange: Callable[[Sequence[Staged]], Outputs],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
         self._locks, self._problems, self._may_look = locks, problems, may_look
+        self._keeping = keeping
         self._strange = strange
         self._look_queue = LookQueue(locks, patience_s)
         self._mount_polls, self._hard_links = MountPolls(store), HardLinks(store)
@@ -145,6 +149,8 @@ class Scheduler:
 
     def on_paths_touched(self, fact: PathsTouched, now: float) -> Outputs:
         for path, touch in fact.touches:
+            if self._keeping.ignores_all_at(path):
+                continue
             if self._look_queue.is_full and path not in self._look_queue.touched:
                 # Names appear and disappear faster than anyone can look at them. A walk finds those
                 # that are left, and whatever else was touched meanwhile.
@@ -225,7 +231,8 @@ class Scheduler:
         foreign = self._store.leftings.foreign(fact.foreign)
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
-        out = self._mounted(fact, now)
+        out = self._keeping.on_rules_read(fact.rules, now)
+        out += self._mounted(fact, now)
         self._unseen.stepped(fact.walk)
         for problem in fact.problems:
             out += self._classifier.problem(problem, now)
@@ -250,7 +257,8 @@ class Scheduler:
         self._look_queue.answered()
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
-        out: Outputs = []
+        rules = [seen.rules for seen in fact.sightings if seen.rules is not None]
+        out = self._keeping.on_rules_read(rules, now) if rules else []
         settled: list[Sighting] = []
         held = {seen.path for seen in fact.sightings if seen.path in self._pending_deletes}
         for path in self._hard_links.left_behind(fact.sightings):
@@ -346,7 +354,7 @@ class Scheduler:
             for path in self._hard_links.due(now):
                 self._look_queue.touch(path, now, closed=None, rest_s=0.0)
         for paths in self._look_queue.next_looks(now):
-            out.append(Work(Look(self.folder, paths)))
+            out.append(Work(Look(self.folder, paths, self._keeping.rules)))
         for path, key, grows in self._look_queue.cuts.files_to_begin(now):
             out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._look_queue.has_room)) is not None:
@@ -357,7 +365,7 @@ class Scheduler:
                     self._problems.walk_begins()
                     self._hard_links.walked_all()
             self._store.leftings.before_walk()
-            out.append(Work(Walk(self.folder, *walk)))
+            out.append(Work(Walk(self.folder, *walk, self._keeping.rules)))
         return out + self._ended()
 
     @property

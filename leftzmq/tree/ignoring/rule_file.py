@@ -111,6 +111,13 @@ def parse_leftignore(data: bytes) -> RuleFile:
     return replace(parsed, mistakes=tuple(mistakes), uses_gitignore=uses_gitignore)
 
 
+def parse_rules(path: str, data: bytes) -> RuleFile:
+    """The rule file at `path`, which may be a conflict copy of one."""
+    return (
+        parse_leftignore(data) if LEFTIGNORE in path.rpartition("/")[2] else parse_gitignore(data)
+    )
+
+
 def parse_gitignore(data: bytes) -> RuleFile:
     """A `.gitignore`, or a conflict copy of one. `#left:` in it is a comment."""
     unusable = _no_text(data)

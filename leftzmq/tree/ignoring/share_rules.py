@@ -265,10 +265,15 @@ class IgnoreRules:
         """The rule file at `path`, as far as it is known."""
         return self._files.get(parent_of(path), {}).get(name_of(path))
 
+    def files_in(self, folder: str) -> list[str]:
+        """The paths of the rule files in a folder, as far as they are known."""
+        return [join(folder, name) for name in self._files.get(folder, ())]
+
     def reach(self, path: str, file: RuleFile | None) -> str | None:
         """The folder in and below which other paths may be ignored once the rule file at `path` is
         `file` (None: it is gone). None: no answer changes."""
         folder, before = self.folder(parent_of(path)), self.file(path)
+        file = _as_it_holds(before, file)
         original = original_name(name_of(path))
         if folder.ignored is not None or (original == GITIGNORE and not folder.uses_gitignore):
             return None
@@ -320,12 +325,11 @@ class IgnoreRules:
             if not is_rule_file(path):
                 raise ValueError(path)
             own, name = files[parent_of(path)], name_of(path)
-            if file is None:
+            now = _as_it_holds(own.get(name), file)
+            if now is None:
                 own.pop(name, None)
-            elif file.unusable is not None and name in own:
-                own[name] = replace(own[name], mistakes=(), unusable=file.unusable)
             else:
-                own[name] = file
+                own[name] = now
         changed = self._successor(self._local, self._litter)
         changed._files = {folder: own for folder, own in files.items() if own}
         changed._matchers = {
@@ -416,6 +420,10 @@ class IgnoreRules:
         return rules
 
 
+NO_RULES: Final = IgnoreRules(litter=NOTHING)
+"""Nothing is ignored."""
+
+
 def _crowded(folder: str) -> Closed:
     """Too many rule files hold in the folder."""
     return Closed(join(folder, LEFTIGNORE), Mistake(0, RuleFault.TOO_MANY_FILES))
@@ -427,6 +435,13 @@ def _with_folders_above(path: str) -> Iterator[str]:
         yield path
         path = parent_of(path)
     yield ""
+
+
+def _as_it_holds(before: RuleFile | None, file: RuleFile | None) -> RuleFile | None:
+    """What a rule file is now. Of one that is unusable the rules of the last reading hold."""
+    if file is None or file.unusable is None or before is None:
+        return file
+    return replace(before, mistakes=(), unusable=file.unusable)
 
 
 def _meaning(file: RuleFile | None) -> tuple[object, ...]:

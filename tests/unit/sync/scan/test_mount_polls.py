@@ -16,9 +16,11 @@ from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch
 from leftzmq.sync.jobs import Look, Looked, Walk, Walked
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.scan.mount_polls import LOOK_PERIOD_S, MOUNTS
 from leftzmq.sync.scan.scheduler import Scheduler
 from leftzmq.sync.scan.touched_paths import QUIET_S
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey
 
@@ -33,7 +35,14 @@ class Scene:
         self.problems = Problems("share")
         keys = derive_keys(bytes(32))
         self.scheduler = Scheduler(
-            "share", self.store, keys, PathLocks(), self.problems, lambda: True, lambda found: []
+            "share",
+            self.store,
+            keys,
+            PathLocks(),
+            self.problems,
+            Keeping("share", IndexView(self.store), self.problems),
+            lambda: True,
+            lambda found: [],
         )
         self.walked(self.scheduler.start(0.0), came=("m",))
 

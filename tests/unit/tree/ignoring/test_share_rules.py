@@ -392,3 +392,13 @@ def test_threads_may_ask_one_value_while_it_forgets(monkeypatch: pytest.MonkeyPa
         others = [threads.submit(ignored, changed, *paths) for _ in range(4)]
         assert all(each.result() == wanted for each in asked)
         assert len({tuple(each.result()) for each in others}) == 1
+
+
+def test_an_unusable_file_changes_no_answer_when_it_is_read_again() -> None:
+    """Each walk reads it again, and would judge all anew."""
+    rules = IgnoreRules().with_file(".leftignore", parse_leftignore(b"secret\n"))
+    broken = parse_leftignore(b"\xff")
+    assert rules.reach(".leftignore", broken) == ""
+    rules = rules.with_file(".leftignore", broken)
+    assert rules.reach(".leftignore", broken) is None
+    assert rules.reach(".leftignore", parse_leftignore(b"secret\n")) == ""

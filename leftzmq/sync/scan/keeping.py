@@ -1,0 +1,281 @@
+"""Which paths of a folder this device keeps, and what follows when its rules change.
+
+To the rules of versions, a path that a device does not keep is a path at which that device is away
+(docs/design.md, "What is kept"). So little follows from a rule: our version of what is ignored now
+is withdrawn and stays as a base, and what is kept again is looked at, and asked for where it is not
+here. Nothing is deleted, here or elsewhere.
+
+The files of rules are read by walks and looks. What was read last is in the index, so that it holds
+from the first moment of a start on, and a walk reads again only what changed. Rows of the index are
+judged anew some in each turn: they may be hundreds of thousands.
+
+Knows rules and rows. Must not know files, devices, nor what a version means (sync/versions does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from leftzmq.disk.scan.sighting import RulesRead, Sighting
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.rows import ours_of
+from leftzmq.sync.actions import Outputs, Tell
+from leftzmq.sync.facts import PathsReconsidered, RescanWanted
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.ignoring.rule_file import Mistake, parse_local, parse_rules
+from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
+from leftzmq.tree.path import is_within, path_of_key, sort_key
+from leftzmq.wire.local import EventKind
+
+ROWS_A_TURN: Final = 256  # about 10 us each
+RULES_STAY_S: Final = 2.0
+"""A file of rules that is gone rules on for this time. Whoever removes a folder with all that is in
+it may remove its rules first: what they ignored is not to be synced in its last moment."""
+FAULTS_SHOWN: Final = 3  # mistakes of one file
+
+_LISTS: Final = "ignore lists"
+_JUDGING: Final = "rows to judge"
+_YES: Final = b"1"
+
+
+class Keeping:
+    """What one folder keeps.
+
+    local: the rules that only this device has. litter: whether the built-in list holds
+    rules: all rules that hold now; a value that jobs may ask in other threads
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        index_view: IndexView,
+        problems: Problems,
+        local: Sequence[str] = (),
+        *,
+        litter: bool = True,
+    ) -> None:
+        self._folder, self._index_view, self._problems = folder, index_view, problems
+        self._store = index_view.store
+        files = {path: parse_rules(path, data) for path, _, data in self._store.rule_files()}
+        self.rules = _with_lists(IgnoreRules(), local, litter=litter).with_files(files)
+        self._lists = _packed(local, litter=litter)
+        self._to_judge: dict[str, None] = {}  # folders below which rows are to be judged anew
+        self._judging: _Judging | None = None
+        self._leaving: dict[
+            str, float
+        ] = {}  # files of rules that are gone -> when they rule no more
+        self._first_walk_comes = False
+        self._faulty: set[str] = set()
+        index_view.keeps = self.keeps
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def keeps(self, path: str, kind: Kind) -> bool:
+        return self.rules.verdict(path, kind) is None
+
+    def why_not(self, path: str, kind: Kind | None) -> Ignored | None:
+        """By which rule `path` is ignored, if something of this kind is there (None: something that
+        cannot be synced anyway); None: by none."""
+        return self.rules.verdict(path, kind)
+
+    def ignores_all_at(self, path: str) -> bool:
+        """Whether `path` is ignored, whatever is there."""
+        kinds = (None, Kind.FILE, Kind.DIRECTORY)
+        return all(self.rules.verdict(path, kind) is not None for kind in kinds)
+
+    def may_tell(self, seen: Sighting) -> bool:
+        """Whether what a look saw may become a version of ours. What is new below a file of rules
+        that cannot be read may not: nobody knows whether it was to be ignored."""
+        key = seen.key
+        if key is None or not seen.path:
+            return True
+        if not self.keeps(seen.path, key.kind):
+            return False
+        if self.rules.folder(seen.path.rpartition("/")[0]).closed is None:
+            return True
+        known = ours_of(self._index_view.rows(seen.path)) or self._index_view.base(seen.path)
+        return known is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether all rows are judged by the present rules."""
+        return self._judging is None and not self._to_judge
+
+    def deadline(self, now: float) -> float | None:
+        if not self.idle:
+            return now
+        return min(self._leaving.values(), default=None)
+
+    # -- rules -----------------------------------------------------------------------------------
+
+    def start(self) -> Outputs:
+        """At a start: rules of peer.toml may be others than those by which the rows were judged."""
+        unfinished = self._store.meta(_JUDGING) == _YES
+        if unfinished or self._store.meta(_LISTS) != self._lists:
+            self._judge("")
+            self._first_walk_comes = True
+        return self._show_faults()
+
+    def tune(self, local: Sequence[str], *, litter: bool) -> Outputs:
+        """From now on these are the rules that only this device has."""
+        packed = _packed(local, litter=litter)
+        if packed == self._lists:
+            return []
+        self._lists = packed
+        self.rules = _with_lists(self.rules, local, litter=litter)
+        self._judge("")
+        return self._show_faults()
+
+    def on_rules_read(self, reads: Iterable[RulesRead], now: float) -> Outputs:
+        """A walk or a look read these files of rules, or found them gone."""
+        changed = False
+        for read in reads:
+            if read.file is None:
+                if self.rules.file(read.path) is not None:
+                    self._leaving.setdefault(read.path, now + RULES_STAY_S)
+                continue
+            assert read.key is not None, "what was read is there"
+            self._leaving.pop(read.path, None)
+            if read.file.unusable is None:
+                self._store.put_rules(read.path, read.key, read.data)
+            reach = self.rules.reach(read.path, read.file)
+            self.rules = self.rules.with_file(read.path, read.file)
+            changed = True
+            if reach is not None:
+                self._judge(reach)
+        return self._show_faults() if changed else []
+
+    def on_time_passed(self, now: float) -> Outputs:
+        """Lets rules end whose files are gone, and judges some rows."""
+        out: Outputs = []
+        for path in [path for path, due in self._leaving.items() if due <= now]:
+            del self._leaving[path]
+            self._store.drop_rules(path)
+            reach = self.rules.reach(path, None)
+            self.rules = self.rules.with_file(path, None)
+            if reach is not None:
+                self._judge(reach)
+            out = self._show_faults()
+        return [*out, *self._judge_some()]
+
+    def _show_faults(self) -> Outputs:
+        """Shows lines without effect, and files that cannot be read, as Problems."""
+        by_file: dict[str, list[str]] = {}
+        for path, mistake in self.rules.mistakes():
+            by_file.setdefault(path, []).append(_said(path, mistake))
+        out: Outputs = []
+        for path, said in by_file.items():
+            more = f"; and {len(said) - FAULTS_SHOWN} more" if len(said) > FAULTS_SHOWN else ""
+            detail = "; ".join(said[:FAULTS_SHOWN]) + more
+            out += self._problems.show(
+                Problem(self._folder, path, ProblemKind.RULES_FAULTY, detail)
+            )
+        for path in self._faulty - by_file.keys():
+            out += self._problems.clear(path, kind=ProblemKind.RULES_FAULTY)
+        self._faulty = set(by_file)
+        return out
+
+    # -- rows ------------------------------------------------------------------------------------
+
+    def _judge(self, folder: str) -> None:
+        """Other rules hold in this folder and below it."""
+        if any(is_within(folder, each) for each in self._to_judge):
+            return
+        for below in [each for each in self._to_judge if is_within(each, folder)]:
+            del self._to_judge[below]
+        self._to_judge[folder] = None
+        self._store.put_meta(_JUDGING, _YES)
+
+    def _judge_some(self) -> Outputs:
+        if self._judging is None and self._to_judge:
+            folder = next(iter(self._to_judge))
+            del self._to_judge[folder]
+            self._judging = _Judging(folder)
+        judging = self._judging
+        if judging is None:
+            return []
+        out = judging.step(self._folder, self._index_view)
+        if judging.done:
+            self._judging = None
+            if not self._first_walk_comes:
+                # What is on the disk and was ignored until now is found by a walk.
+                out.append(RescanWanted(self._folder, (judging.folder,), walk=True))
+            self._first_walk_comes = False
+            out += self._told(judging)
+            if not self._to_judge:
+                self._store.put_meta(_LISTS, self._lists)
+                self._store.put_meta(_JUDGING, b"")
+        return out
+
+    def _told(self, judging: _Judging) -> Outputs:
+        if not judging.ignored and not judging.kept:
+            return []
+        fields = {"folder": self._folder, "path": judging.folder}
+        counts = {"ignored": judging.ignored, "kept": judging.kept}
+        return [Tell(EventKind.RULES, {**fields, **counts})]
+
+
+class _Judging:
+    """The rows below one folder are judged anew, some in each turn. First those of versions, then
+    what is left of paths that were not kept.
+
+    ignored: versions of ours that were withdrawn. kept: paths that are kept again
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.ignored = self.kept = 0
+        self.done = False
+        self._after = sort_key(folder) + b"\0" if folder else b""
+        self._end = self._after[:-1] + b"\1" if folder else b"\xff"
+        self._rows_done = False
+
+    def step(self, folder: str, view: IndexView) -> Outputs:
+        return self._bases(folder, view) if self._rows_done else self._rows(folder, view)
+
+    def _rows(self, folder: str, view: IndexView) -> Outputs:
+        groups = view.store.paths(self._after, ROWS_A_TURN)
+        paths = [rows[0].entry.path for rows in groups if rows[0].sort_key < self._end]
+        view.recall(paths)
+        again: list[str] = []
+        for path in paths:
+            ignored, kept = view.judge_anew(path)
+            self.ignored += ignored
+            if kept:
+                again.append(path)
+        self.kept += len(again)
+        if len(paths) < len(groups) or not groups:
+            self._rows_done, self._after = True, b""
+        else:
+            self._after = groups[-1][0].sort_key
+        return [PathsReconsidered(folder, tuple(again))] if again else []
+
+    def _bases(self, folder: str, view: IndexView) -> Outputs:
+        """Of what is kept again a look tells what became of it."""
+        bases = view.store.bases(self.folder, self._after, ROWS_A_TURN)
+        if not bases:
+            self.done = True
+            return []
+        self._after = bases[-1][0]
+        paths = ((path_of_key(key), kind) for key, kind in bases)
+        again = tuple(path for path, kind in paths if view.keeps(path, kind))
+        return [RescanWanted(folder, again)] if again else []
+
+
+def _with_lists(rules: IgnoreRules, local: Sequence[str], *, litter: bool) -> IgnoreRules:
+    return rules.with_lists(parse_local(local), LITTER_RULES if litter else NOTHING)
+
+
+def _packed(local: Sequence[str], *, litter: bool) -> bytes:
+    """The same bytes for the same rules."""
+    words = ["litter" if litter else "", *local]
+    return "\0".join(words).encode(errors="surrogateescape")
+
+
+def _said(path: str, mistake: Mistake) -> str:
+    place = ("line" if path else "rule") + f" {mistake.line}: " if mistake.line else ""
+    text = f"{mistake.text!r}: " if mistake.text else ""
+    return f"{place}{text}{mistake.fault.value}"
