@@ -323,6 +323,9 @@ PLANS = {
     "a backup from before another device's mount came is restored": (
         "11108925/AB/1000,7,11/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a look takes seconds, and what another device did at the same paths is told bit by bit": (
+        "16100351/ABC/1,4008,4004/0/news_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

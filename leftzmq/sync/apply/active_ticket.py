@@ -24,7 +24,7 @@ class TicketStage(Enum):
     WANTED = auto()  # the downloader has it
     READY = auto()  # an operation can be made of it
     APPLYING = auto()  # it is part of a batch
-    WAITING = auto()  # for a retry, a folder, or a look of the scheduler
+    WAITING = auto()  # for a retry, a folder, a lock, or a look of the scheduler
 
 
 class TicketMove(Enum):

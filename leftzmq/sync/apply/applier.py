@@ -91,7 +91,7 @@ class Applier:
         source: Source,
         hold: Hold,
     ) -> None:
-        self._hold = hold
+        self._hold, self._locks = hold, locks
         self.folder, self._guard, self._problems = folder, guard, problems
         self._absent_deletes = absent_deletes
         self._index_view, self._resolver = index_view, resolver
@@ -135,7 +135,7 @@ class Applier:
     def deadline(self, now: float) -> float | None:
         if self._rests:
             return None
-        if self._results or self._index_view.turned:
+        if self._results or self._index_view.turned or self._locks.has_freed:
             return now
         waiting = (self._space_waits, self.leftings, self._set_aside)
         times = [self._window.deadline(now), self._batches.source_pace.deadline()]
@@ -334,7 +334,9 @@ class Applier:
 
     def on_time_passed(self, now: float) -> Outputs:
         self._name_clashes.end_respelling(self._may_be_found_below)
-        for path in self._window.wake(now):
+        # Those that waited for a lock go on here, not when it is released: a look releases its
+        # locks before our index has what it saw.
+        for path in (*self._window.wake(now), *self._locks.take_freed()):
             self._window.consider(path)
         again = [] if self.stopped else self.leftings.on_time_passed(now)
         left = [each for path in self._window.stale(now) for each in self._drop(path)]

@@ -28,7 +28,7 @@ from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
 
 SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
-CLAIMED_RETRY_S: Final = 0.05  # the scheduler looks at the path: mostly for a few ms
+NAME_RETRY_S: Final = 0.05  # a job makes or deletes a `.lefting` there: mostly for a few ms
 
 Heap = RoundRobin[Lane, tuple[int, bytes]]
 """(depth, sort key); the depth is negative where children are removed first. The lanes that have
@@ -68,6 +68,7 @@ class Batches:
         self._stuck: list[str] = []
         self._running: dict[int, Batch] = {}
         self._number = 0
+        self._next_names = 0.0  # when the tickets that wait for a name are tried again
         self.source_pace = SourcePace()
 
     def push(self, path: str, active: ActiveTicket) -> None:
@@ -143,25 +144,40 @@ class Batches:
                 if active.stage is not TicketStage.READY or path in batch:
                     continue
                 if not self._locks.lock(path, LockOwner.APPLIER):
-                    self._window.put_off(active, now + CLAIMED_RETRY_S)
+                    self._wait_for_lock(path, active)
                     continue
                 operation = self._operation(path, active, batch, made, now)
                 if operation is None:
                     self._locks.release((path,), LockOwner.APPLIER)
                     continue
-                copy_to = operation.copy_to
-                if self._waits_for_name(operation) or (
-                    # A look before the index knows of the copy would call it a user's.
-                    copy_to is not None and not self._locks.lock(copy_to, LockOwner.APPLIER)
-                ):
+                if self._waits_for_name(operation):
                     self._locks.release((path,), LockOwner.APPLIER)
-                    self._window.put_off(active, now + CLAIMED_RETRY_S)
+                    self._wait_for_name(active, now)
+                    continue
+                copy_to = operation.copy_to
+                if copy_to is not None and not self._locks.lock(copy_to, LockOwner.APPLIER):
+                    # A look before the index knows of the copy would call it a user's.
+                    self._locks.release((path,), LockOwner.APPLIER)
+                    self._wait_for_lock(copy_to, active)
                     continue
                 active.move(TicketMove.START)
                 batch[path] = operation
                 if operation.verb is Verb.MAKE_DIRECTORY:
                     made.add(path)
         return batch
+
+    def _wait_for_lock(self, locked: str, active: ActiveTicket) -> None:
+        """Somebody has the lock of the path `locked`. The ticket is considered again when it is
+        released."""
+        active.put_off(0.0)
+        self._locks.wait_for(locked, active.entry.path)
+
+    def _wait_for_name(self, active: ActiveTicket, now: float) -> None:
+        """Nothing tells when the name is free. All such tickets are tried again at one time: a time
+        for each would be a turn of the loop for each."""
+        if now >= self._next_names:
+            self._next_names = now + NAME_RETRY_S
+        self._window.put_off(active, self._next_names)
 
     def _operation(
         self,
