@@ -414,6 +414,10 @@ class ProblemKind(Enum):
     INDEX_NO_ROOM = (
         "too little of the disk of the state directory would stay free: it waits for room"
     )
+    IGNORED_IN_THE_WAY = (
+        "what is ignored here has this name: it stays, and what others have is not taken until it "
+        "is renamed or removed"
+    )
     RULES_FAULTY = "has ignore rules that do not hold"
     READS_ONLY = "this device may only read it: what is changed here reaches nobody"
     CHANGED_BY_READER = (

@@ -143,6 +143,7 @@ class Folder:
             name_clashes,
             absent_deletes,
             self.announcer,
+            self.keeping,
             self.guard,
             self.locks,
             self.problems,

@@ -479,11 +479,13 @@ class ListsOpened:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """A batch of operations, in order; steps 2 to 4 of the write order (docs/design.md)."""
+    """A batch of operations, in order; steps 2 to 4 of the write order (docs/design.md). rules:
+    those that hold."""
 
     folder: str
     batch: int
     operations: tuple[Operation, ...]
+    rules: IgnoreRules = field(default=NO_RULES, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,8 @@ class Operation:
     aside:   the old version that is to have the name again, for GO_BACK
     spelled: for MAKE_DIRECTORY: the present spelling of the directory, on a disk that takes both
              spellings for one name
+    ends_folder: for REMOVE of a file of ignore rules: its folder is to go, too. It stays while
+             something in the folder is ignored, which would be synced without it
     """
 
     verb: Verb
@@ -110,6 +112,7 @@ class Operation:
     moved: Moved | None = None
     aside: Aside | None = None
     spelled: str | None = None
+    ends_folder: bool = False
 
     @property
     def path(self) -> str:

@@ -13,6 +13,7 @@ from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.scan.mounts import CannotTell
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.tree.ignoring.share_rules import NO_RULES, IgnoreRules
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation
 from leftzmq.work.folder_context import FolderContext
@@ -62,7 +63,10 @@ def believed(context: FolderContext, sightings: Iterable[Sighting]) -> list[Sigh
 
 
 def carried_out(
-    context: FolderContext, operations: Sequence[Operation], now_ns: int
+    context: FolderContext,
+    operations: Sequence[Operation],
+    now_ns: int,
+    rules: IgnoreRules = NO_RULES,
 ) -> list[Outcome]:
     """As disk/apply, but nothing is done below a missing mount: those operations are FAILED, and
     their Outcomes come first."""
@@ -77,14 +81,16 @@ def carried_out(
         else:
             why = f"{wrong.path} {wrong.kind.value}"
             held.append(Outcome(operation, Ending.FAILED, why=why))
-    return held + (_applied(context, free, now_ns) if free else [])
+    return held + (_applied(context, free, now_ns, rules) if free else [])
 
 
-def _applied(context: FolderContext, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
+def _applied(
+    context: FolderContext, operations: Sequence[Operation], now_ns: int, rules: IgnoreRules
+) -> list[Outcome]:
     beside = FlushBatch(
         context.unflushed_names, [_concerned(operation) for operation in operations]
     )
-    return apply(context.root, operations, now_ns=now_ns, beside=beside)
+    return apply(context.root, operations, now_ns=now_ns, beside=beside, rules=rules)
 
 
 def _concerned(operation: Operation) -> tuple[str, ...]:

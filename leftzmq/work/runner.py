@@ -213,7 +213,7 @@ class JobRunner:
             # A power cut between the exchange and the naming of the copy leaves the old version
             # under the name of the `.lefting`. Only the row of the `.lefting` says so.
             self._make_durable(context.index)
-        outcomes = mount_check.carried_out(context, job.operations, self._now_ns())
+        outcomes = mount_check.carried_out(context, job.operations, self._now_ns(), job.rules)
         return jobs.Applied(job.folder, job.batch, tuple(outcomes))
 
     def _flush(self, context: FolderContext, job: jobs.Flush) -> JobDone:

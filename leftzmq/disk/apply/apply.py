@@ -28,6 +28,7 @@ from leftzmq.disk.apply.attributes import LeftBehind, set_attributes
 from leftzmq.disk.apply.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.apply.ready import Ready, make_ready
+from leftzmq.disk.apply.remains import Remains, names_of, remains_in
 from leftzmq.disk.apply.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.fs.errno_meaning import is_full
 from leftzmq.disk.fs.interface import Directory, LastFolder, OtherSpelling, Root, Stat
@@ -35,6 +36,7 @@ from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.ignoring.share_rules import NO_RULES, IgnoreRules
 from leftzmq.tree.path import join, name_of, parent_of
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.tree.rules import check_path
@@ -47,17 +49,19 @@ def apply(
     now_ns: int,
     group_from: int = GROUP_FROM,
     beside: Beside = ALONE,
+    rules: IgnoreRules = NO_RULES,
 ) -> list[Outcome]:
     """Carry out `operations` in their order. Returns one Outcome for each, in the same order.
 
     now_ns: wall clock; it names the trash batch. beside: the other batches of the share.
+    rules: by which paths are ignored; what is ignored is not touched, but for litter.
     A failed operation never stops the others. Raises OSError only if the root itself cannot be
     opened; then nothing was done.
     """
     flushes = Flushes(root, group_from, beside)
     ready, ended = make_ready(root, operations, flushes)
     with LastFolder(root) as near:
-        batch = _Batch(root, near, operations, flushes, now_ns)
+        batch = _Batch(root, near, operations, flushes, now_ns, rules)
         for at, operation in enumerate(operations):
             if at not in ended:
                 flushes.at = at
@@ -77,8 +81,10 @@ class _Batch:
         operations: Sequence[Operation],
         flushes: Flushes,
         now_ns: int,
+        rules: IgnoreRules,
     ) -> None:
         self._root, self._near, self._flushes = root, near, flushes
+        self._rules = rules
         self._trash = Trash(root, now_ns, flushes.touch, flushes.settle)
         attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
         self._attributes_together = flushes.many(attributes)
@@ -94,7 +100,8 @@ class _Batch:
             check_path(operation.path)
             check_path(operation.copy_to or operation.path)
             folder = self._parent(operation)
-            key, copied = self._do(Place(folder, operation, self._trash, self._flushes), ready)
+            place = Place(folder, operation, self._trash, self._flushes, self._rules)
+            key, copied = self._do(place, ready)
         except LeftBehind as left:
             return dataclasses.replace(_ended(operation, left.error), left=left.staged)
         except (Stopped, OSError, OverflowError, Refused) as error:
@@ -209,18 +216,45 @@ def _is_free(place: Place) -> bool:
 
 
 def _remove_folder(place: Place, found: Stat) -> None:
-    try:
-        place.folder.remove_folder(place.name)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise Stopped(Ending.NOT_EMPTY) from error
-        raise
+    for again in (False, True):
+        try:
+            place.folder.remove_folder(place.name)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            if again or not _took_litter(place, found):
+                raise Stopped(Ending.NOT_EMPTY) from error
     place.flushes.removed(place.operation.path, (found.device, found.inode))
     place.touch()
 
 
+def _took_litter(place: Place, found: Stat) -> bool:
+    """Move what is left in the folder to the trash, if it is litter. Returns whether it was. Raises
+    Stopped (SHELL) if it is ignored otherwise."""
+    path = place.operation.path
+    with place.folder.folder(place.name) as folder:
+        match remains_in(folder, path, place.rules):
+            case Remains.IGNORED:
+                raise Stopped(Ending.SHELL, key=found.key())
+            case Remains.LITTER:
+                for name in names_of(folder):
+                    place.trash.move_in(Spot(folder, name, path), join(path, name))
+                return True
+    return False
+
+
+def _stays_with_what_it_ignores(place: Place, found: Stat) -> None:
+    """Raises Stopped (SHELL) if a file of rules is to go with its folder, in which something is
+    ignored. Without it that would be synced."""
+    if remains_in(place.folder, place.where, place.rules, place.name) is Remains.IGNORED:
+        raise Stopped(Ending.SHELL, key=found.key())
+
+
 def _remove(place: Place) -> Copied:
     found = place.look()
+    if found is not None and place.operation.ends_folder:
+        _stays_with_what_it_ignores(place, found)
     if found is None:
         place.touch()  # an operation that could not be flushed may have removed it
         return NOT_COPIED
@@ -346,7 +380,7 @@ def _unmake_link(spot: Spot, made: ScanKey) -> None:
 
 def _ended(operation: Operation, error: Exception) -> Outcome:
     if isinstance(error, Stopped):
-        return Outcome(operation, error.ending, why=error.why, aside=error.aside)
+        return Outcome(operation, error.ending, error.key, why=error.why, aside=error.aside)
     if isinstance(error, OtherSpelling) and error.name == name_of(operation.path):
         other = join(parent_of(operation.path), error.other) if error.other else ""
         return Outcome(operation, Ending.OTHER_SPELLING, why=str(error), other=other)

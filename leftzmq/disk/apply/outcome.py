@@ -15,6 +15,9 @@ class Ending(Enum):
     DONE = auto()  # on disk and flushed; `key` is the stat found now (None: deleted, or a user's)
     CHANGED = auto()  # the path is not what the index says: nothing was done, scan it again
     NOT_EMPTY = auto()  # the folder to be removed is not empty
+    SHELL = (
+        auto()
+    )  # what is to be removed stays: only what is ignored is left there; `key`: its stat
     NO_PARENT = auto()  # the parent folder is not there
     OTHER_SPELLING = auto()  # `other` is there, and the disk takes both for one name; nothing done
     NO_STAGED = auto()  # the .lefting is gone or is not ours: fetch again

@@ -22,6 +22,7 @@ from leftzmq.disk.fs.permissions import Access, access_of, keep
 from leftzmq.disk.staging.lefting import is_ours, lefting_paths
 from leftzmq.disk.trash.trash import TRASH_PATH, Spot, Trash
 from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.ignoring.share_rules import NO_RULES, IgnoreRules
 from leftzmq.tree.path import is_below, name_of, parent_of
 from leftzmq.tree.plan import Aside, Operation
 
@@ -29,8 +30,14 @@ from leftzmq.tree.plan import Aside, Operation
 class Stopped(Exception):
     """The operation ends here with `ending`."""
 
-    def __init__(self, ending: Ending, why: str = "", aside: Aside | None = None) -> None:
-        self.ending, self.why, self.aside = ending, why, aside
+    def __init__(
+        self,
+        ending: Ending,
+        why: str = "",
+        aside: Aside | None = None,
+        key: ScanKey | None = None,
+    ) -> None:
+        self.ending, self.why, self.aside, self.key = ending, why, aside, key
         super().__init__(why or ending.name)
 
 
@@ -61,6 +68,7 @@ class Place:
     operation: Operation
     trash: Trash
     flushes: Flushes
+    rules: IgnoreRules = NO_RULES
 
     @property
     def name(self) -> str:

@@ -51,6 +51,7 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.classifier import TRIED_AGAIN
+from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.name_clashes import Apart, NameClashes
@@ -85,13 +86,14 @@ class Applier:
         name_clashes: NameClashes,
         absent_deletes: AbsentDeletes,
         announcer: Announcer,
+        keeping: Keeping,
         guard: Guard,
         locks: PathLocks,
         problems: Problems,
         source: Source,
         hold: Hold,
     ) -> None:
-        self._hold, self._locks = hold, locks
+        self._hold, self._locks, self._keeping = hold, locks, keeping
         self.folder, self._guard, self._problems = folder, guard, problems
         self._absent_deletes = absent_deletes
         self._index_view, self._resolver = index_view, resolver
@@ -171,7 +173,18 @@ class Applier:
         for seen in fact.sightings:
             if seen.sight is Sight.SAME and self._resolver.stands(seen.path):
                 self._window.consider(seen.path)
-        return self.go_on(now)
+        return [*self._in_the_way(fact, now), *self.go_on(now)]
+
+    def _in_the_way(self, fact: Looked, now: float) -> Outputs:
+        """Something that is ignored has the name of what is to be put there: the ticket waits."""
+        out: Outputs = []
+        for seen in fact.sightings:
+            active = self._window.active.get(seen.path)
+            if seen.sight is Sight.IGNORED and active is not None and active.retry_at:
+                self._window.put_off(active, now + FAILED_RETRY_S)
+                problem = Problem(self.folder, seen.path, ProblemKind.IGNORED_IN_THE_WAY)
+                out += self._problems.show(problem)
+        return out
 
     def on_paths_reconsidered(self, fact: PathsReconsidered, now: float) -> Outputs:
         """These paths may be tickets now. No paths: the set of reachable devices changed, and every
@@ -191,7 +204,8 @@ class Applier:
     def on_found_deleted_bytes(self, fact: FoundDeletedBytes, now: float) -> Outputs:
         entry = fact.found.entry
         verb = Verb.REMOVE if entry.deleted else Verb.SET_ATTRIBUTES
-        operation = Operation(verb, entry, fact.found.held)
+        ends = self._batches.ends_with_folder(entry)
+        operation = Operation(verb, entry, fact.found.held, ends_folder=ends)
         active = self._window.active.get(entry.path)
         out: Outputs = []
         if active is not None and active.operation is not None:
@@ -384,7 +398,7 @@ class Applier:
                 tell_entry(EventKind.START_RENAME, self.folder, o.entry, verb=o.verb.value)
                 for o in operations
             ]
-            out.append(Work(Apply(self.folder, number, operations)))
+            out.append(Work(Apply(self.folder, number, operations, self._keeping.rules)))
         return out
 
     # -- deriving tickets ------------------------------------------------------------------------

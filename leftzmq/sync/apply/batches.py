@@ -23,7 +23,8 @@ from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import STAYING_SAMPLE, Resolver
 from leftzmq.sync.versions.ticket import Ticket
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
 
@@ -228,10 +229,32 @@ class Batches:
                 active.move(TicketMove.PUT_OFF)
                 self._window.consider(path)
             return move
+        ends = self.ends_with_folder(ticket.entry)
+        if ends and self._is_needed_beside(path, batch):
+            self._stuck.append(path)
+            return None
         copy_to = self._resolver.copy_path(ours, active.digits) if ticket.copy and ours else None
         verb = _verb(ticket)
         staged = active.staged if verb is Verb.PUT_FILE else None
-        return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
+        return Operation(verb, ticket.entry, ticket.held, copy_to, staged, ends_folder=ends)
+
+    def ends_with_folder(self, gone: Entry) -> bool:
+        """Whether this is the delete of a file of ignore rules whose folder goes, too, or went and
+        left a shell. While something is ignored by it there, it stays."""
+        if not gone.deleted or not is_rule_file(gone.path):
+            return False
+        parent = parent_of(gone.path)
+        return bool(parent) and (self._resolver.is_shell(parent) or self.goes(parent))
+
+    def _is_needed_beside(self, path: str, batch: dict[str, Operation]) -> bool:
+        """Whether something else in the folder of this file of rules is to be removed first. What
+        is left then is ignored, or appeared since."""
+        parent = parent_of(path)
+        others = self._resolver.alive_below(parent, STAYING_SAMPLE)
+        return any(
+            each not in batch and not (is_rule_file(each) and parent_of(each) == parent)
+            for each in others
+        )
 
     def goes(self, path: str) -> bool:
         """Whether what we have at `path` is to be removed."""

@@ -117,6 +117,8 @@ class Results:
         match outcome.ending:
             case Ending.DONE:
                 return self._done(outcome, active)
+            case Ending.CHANGED if self._resolver.is_shell(path):
+                return self._ignored_in_the_way(path, active, now)
             case Ending.CHANGED:
                 if outcome.operation.copy_to is not None:
                     active.lengthen_copy_name()
@@ -127,6 +129,10 @@ class Results:
                 return self._other_spelling(outcome, active, now)
             case Ending.NOT_EMPTY:
                 return self._not_empty(path, active, now)
+            case Ending.SHELL if outcome.operation.entry.deleted:
+                return self._done(outcome, active)
+            case Ending.SHELL:
+                return self._ignored_in_the_way(path, active, now)
             case Ending.NO_PARENT:
                 self._window.put_off(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
@@ -140,6 +146,12 @@ class Results:
                     active.give_up_staged()  # who puts the old version back throws it away
                 self._window.put_off(active, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
+
+    def _ignored_in_the_way(self, path: str, active: ActiveTicket, now: float) -> Outputs:
+        """An ignored thing changes nobody's tree: the ticket waits."""
+        active.give_up_operation()
+        self._window.put_off(active, now + FAILED_RETRY_S)
+        return self._show(path, ProblemKind.IGNORED_IN_THE_WAY, "")
 
     def _other_spelling(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """Another spelling of the path is there. If that spelling is not ours yet, a look is to

@@ -43,6 +43,7 @@ from leftzmq.sync.versions.withheld import NOTHING_TOLD, WhyWithheld
 from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.ignoring.share_rules import is_rule_file
+from leftzmq.tree.path import folders_above
 from leftzmq.tree.plan import Held
 from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind
@@ -152,10 +153,22 @@ class Announcer:
                 entry = change
             if entry is not None:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
+                out += self._revived_above(entry)
         if again:
             out.append(RescanWanted(self.folder, tuple(again)))
         paths = (*buried, *(sighting.path for sighting in fact.sightings))
         return [*out, PathsReconsidered(self.folder, paths)]
+
+    def _revived_above(self, entry: Entry) -> Outputs:
+        """Publish the shells again in which something that is kept appeared."""
+        if entry.deleted:
+            return []
+        revived = (self._resolver.revive(folder) for folder in folders_above(entry.path))
+        return [
+            tell_entry(EventKind.SCAN, self.folder, folder)
+            for folder in revived
+            if folder is not None
+        ]
 
     def _is_no_folder_now(self, seen: Sighting) -> bool:
         ours = self._index_view.ours(seen.path)
@@ -206,6 +219,8 @@ class Announcer:
         self._index_view.recall(outcome.operation.path for outcome in outcomes)
         out: list[Fact] = []
         for outcome in outcomes:
+            if outcome.ending is Ending.SHELL and outcome.operation.entry.deleted:
+                self._resolver.take_over(outcome.operation.entry, outcome.key)
             if outcome.ending is not Ending.DONE:
                 continue
             entry, moved = outcome.operation.entry, outcome.operation.moved

@@ -45,6 +45,8 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
+    if ours and ours.entry.deleted and _is_left(ours, observed, key):
+        return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     adopted = adoptable([*others, begun] if begun else others, ours, observed)
     if adopted is None and begun and _says(begun, observed) and _was_to_come(begun, ours, others):
@@ -82,6 +84,8 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     index_view.held.release(path)
     index_view.begun_is_over(path)
     index_view.drop_base(path)
+    if ours is not None and ours.entry.deleted and ours.scan is not None:
+        index_view.change_row(rows, ours, replace(ours, scan=None))
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, index_view.store.heads.life, index_view.next_sequence(), now_ns)
@@ -140,6 +144,14 @@ def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
     if same != (observed.content, observed.size, observed.depth):
         return False
     return before.attributes == key.attributes
+
+
+def _is_left(grave: Row, observed: Observed, key: ScanKey) -> bool:
+    """Whether this is what stayed when it was deleted, because of what is ignored in it or beside
+    it. Perhaps it can go now."""
+    entry, shell = grave.entry, grave.scan
+    same = (entry.kind, entry.content) == (observed.kind, observed.content)
+    return same and shell is not None and shell.inode == key.inode
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:

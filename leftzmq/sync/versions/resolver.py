@@ -102,9 +102,8 @@ class Resolver:
                 case _:
                     if theirs.entry.deleted and not is_here:
                         self._index_view.held.let_be(path)
-                        self._index_view.take_row(
-                            rows, with_other_deletes(theirs.entry, known), None
-                        )
+                        entry = with_other_deletes(theirs.entry, known)
+                        self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
                     return Ticket(theirs.entry, ours, copy, False, lies)
@@ -146,8 +145,26 @@ class Resolver:
         lies = lies or self._index_view.base(path) is not None
         if verdict is not Verdict.TAKE or lies:
             return False
-        self._index_view.take_row(rows, with_other_deletes(theirs.entry, known), None)
+        entry = with_other_deletes(theirs.entry, known)
+        self._index_view.take_row(rows, entry, _shell_of(ours))
         return True
+
+    def is_shell(self, path: str) -> bool:
+        """Whether what we have as deleted still lies there, with what is ignored."""
+        return _shell_of(self._index_view.ours(path)) is not None
+
+    def revive(self, path: str) -> Entry | None:
+        """If a shell is at `path`: something that is kept is in it, so it is our folder again,
+        above its delete."""
+        rows = self._index_view.rows(path)
+        ours = ours_of(rows)
+        key = _shell_of(ours)
+        if ours is None or key is None or key.kind is not Kind.DIRECTORY:
+            return None
+        sequence, observed = self._index_view.next_sequence(), Observed(path, Kind.DIRECTORY)
+        entry = local_change(observed, ours.entry, self._heads.life, sequence)
+        self._index_view.set_ours(rows, entry, sequence, key)
+        return entry
 
     def take_over(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
@@ -371,6 +388,12 @@ class Resolver:
         sequence = self._index_view.next_sequence()
         entry = published_again(ours, above, self._heads.life, sequence)
         self._index_view.set_ours(rows, entry, sequence, key, noise)
+
+
+def _shell_of(ours: Row | None) -> ScanKey | None:
+    """The stat of what still lies at a path that we have as deleted: a folder with what is ignored,
+    or the file of rules in it."""
+    return ours.scan if ours is not None and ours.entry.deleted else None
 
 
 def _may_hide(ours: Row | None) -> bool:

@@ -250,3 +250,124 @@ def test_two_devices_that_write_rules_at_once_hide_what_either_hides(
     quiet(mesh)
     assert text(a, "k") == b"A's" and text(b, "l") == b"B's"
     assert text(a, "l") == b"A's, too" and text(b, "k") == b"B's, too"
+
+
+def problems(device: Device) -> dict[str, ProblemKind]:
+    return {problem.path: problem.kind for problem in device.folder.problems.all()}
+
+
+def test_a_folder_that_is_deleted_elsewhere_stays_as_a_shell_for_what_is_ignored_in_it(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Story 6."""
+    rules(a, "node_modules/", path="proj/.leftignore")
+    a.write("proj/src/main", b"1")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "proj")
+    quiet(mesh)
+    left = {"proj", "proj/.leftignore", "proj/node_modules", "proj/node_modules/one"}
+    assert names(a) == set() and names(b) == left
+    b.kill()
+    b.start()
+    quiet(mesh)
+    assert names(a) == set() and names(b) == left, "after a start, too"
+
+
+def test_what_is_kept_in_a_shell_brings_its_folder_back(mesh: Mesh, a: Device, b: Device) -> None:
+    """Story 7."""
+    rules(a, "node_modules/", path="proj/.leftignore")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "proj")
+    quiet(mesh)
+    b.write("proj/new.txt", b"new")
+    quiet(mesh)
+    assert {"proj", "proj/new.txt"} <= names(a) and text(a, "proj/new.txt") == b"new"
+    assert text(b, "proj/node_modules/one") == b"B's own"
+
+
+def test_a_shell_goes_when_what_was_ignored_in_it_is_gone(mesh: Mesh, a: Device, b: Device) -> None:
+    rules(a, "node_modules/")
+    a.write("proj/src", b"1")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    (a.share / "proj/src").unlink()
+    (a.share / "proj").rmdir()
+    quiet(mesh)
+    assert names(b) == {".leftignore", "proj", "proj/node_modules", "proj/node_modules/one"}
+    shutil.rmtree(b.share / "proj/node_modules")
+    quiet(mesh)
+    assert names(a) == names(b) == {".leftignore"}
+
+
+def test_others_may_make_the_folder_of_a_shell_anew(mesh: Mesh, a: Device, b: Device) -> None:
+    rules(a, "node_modules/")
+    a.write("proj/src", b"1")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    shutil.rmtree(a.share / "proj")
+    quiet(mesh)
+    a.write("proj/again", b"2")
+    quiet(mesh)
+    assert text(b, "proj/again") == b"2" and text(b, "proj/node_modules/one") == b"B's own"
+
+
+def test_litter_goes_to_the_trash_with_its_folder(mesh: Mesh, a: Device, b: Device) -> None:
+    a.write("proj/text", b"1")
+    quiet(mesh)
+    b.write("proj/.text.swp", b"unsaved")
+    b.write("proj/@eaDir/thumb", b"nail")
+    shutil.rmtree(a.share / "proj")
+    quiet(mesh)
+    assert names(a) == names(b) == set()
+    trashed = {path.name for path in (b.share / ".left/trash").rglob("*")}
+    assert {".text.swp", "thumb"} <= trashed
+
+
+def test_an_ignored_thing_in_the_way_changes_nobody_s_tree(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Story 8."""
+    local(mesh, b, "cache/")
+    a.write("x/one", b"1")
+    quiet(mesh)
+    b.write("x/cache/two", b"B's own")
+    b.write("y/cache", b"1")
+    quiet(mesh)
+    local(mesh, b, "cache/", "/z/")
+    b.write("z/three", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "x")
+    mesh.scan_all()
+    mesh.settle()
+    a.write("x", b"a file now")
+    a.write("z", b"a file, too")
+    mesh.scan_all()
+    mesh.settle()
+    way = ProblemKind.IGNORED_IN_THE_WAY
+    assert problems(b) == {"x": way, "z": way} and not problems(a)
+    assert text(b, "x/cache/two") == b"B's own" and text(b, "z/three") == b"B's own"
+    assert text(a, "x") == b"a file now"
+    shutil.rmtree(b.share / "x")
+    (b.share / "z").rename(b.share / "cache")
+    quiet(mesh)
+    assert text(b, "x") == b"a file now" and text(b, "z") == b"a file, too"
+
+
+def test_rules_that_are_removed_first_with_their_folder_do_not_tell_what_they_ignored(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    rules(a, "secret", path="d/.leftignore")
+    a.write("d/secret", b"!")
+    quiet(mesh)
+    (a.share / "d/.leftignore").unlink()
+    a.scan()
+    mesh.settle(1.0)
+    assert "d/secret" not in names(b)
+    shutil.rmtree(a.share / "d")
+    quiet(mesh)
+    assert names(a) == names(b) == set()
+    assert not any(b"secret" in path.name.encode() for path in (b.share / ".left").rglob("*"))
