@@ -433,6 +433,8 @@ class Agent:
                 self._folders.take_over(folder)
             case actions.ForgetFolder(folder):
                 self._folders.forget(folder)
+            case actions.WatchAnew(folder, path):
+                self._openings.watch_anew(folder, path)
             case actions.Subscribe(device, bulk_port, news_port):
                 self.bus.subscribe(device, bulk_port, news_port)
             case actions.Drop(device, refusal, detail):

@@ -68,6 +68,7 @@ class Opened:
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self.context: FolderContext | None = None
+        self.watcher: Watcher | None = None
         self._share = ExitStack()
         self.token: bytes | None = None  # of the share, once it was open
 
@@ -96,12 +97,14 @@ class Opened:
                     self.folder, opening.device, open_share, self.token, life
                 )
                 self.token = share.token
-                watcher = Watcher(config.path, opening.reporter(config.id))
+                reporter, ignores = opening.reporter(config.id), self.folder.keeping.ignores_folder
+                watcher = Watcher(config.path, reporter, ignores=ignores)
                 stack.callback(watcher.stop)
                 watcher.start()
                 self._share = stack.pop_all()
         except OSError as error:
             raise cannot_be_used(error, str(config.path)) from error
+        self.watcher = watcher
         context.watched, context.limits = (lambda: watcher.watches), config.limits
         context.lacks = (*_set_aside(self.folder.store), *share.lacks)
         self.context = context
@@ -192,6 +195,12 @@ class Openings:
                 opened.folder.tune(config.limits, config.patience_s)
                 if opened.context is not None:
                     opened.context.limits = config.limits
+
+    def watch_anew(self, id: str, path: str) -> None:
+        """Other folders at `path` and below it are ignored now."""
+        opened = self._open.get(id)
+        if opened is not None and opened.watcher is not None:
+            opened.watcher.watch_anew(path)
 
     def open_anew(self, id: str) -> None:
         """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or

@@ -87,6 +87,15 @@ class ForgetFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchAnew:
+    """Other folders at `path` and below it are ignored now, and need no watch. WatchRegained
+    follows."""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subscribe:
     """Connect news (SUB) and bulk of a dialed device, on the ports that its welcome named."""
 
@@ -149,6 +158,7 @@ Action = (
     | Work
     | TakeOver
     | ForgetFolder
+    | WatchAnew
     | Subscribe
     | Drop
     | Tell

@@ -39,6 +39,7 @@ from leftzmq.sync.facts import (
     FolderStopped,
     HoldEnded,
     RosterArrived,
+    WatchRegained,
 )
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.hold import Hold
@@ -328,6 +329,8 @@ class Device:
             case actions.ForgetFolder(folder):
                 del self.folders[folder]
                 self.runner.remove(folder)
+            case actions.WatchAnew(folder, path):
+                self.handle(WatchRegained(folder, path))
             case actions.Subscribe(device):
                 self.around.subscribe(self, device)
             case actions.Drop():

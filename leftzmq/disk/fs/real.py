@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -377,6 +378,24 @@ class MountTable(_Open):
         while part := os.read(self._fd, _TABLE_BYTES):
             parts.append(part)
         return b"".join(parts)
+
+
+class Knock(_Open):
+    """A descriptor that another thread makes readable, to end a wait in poll."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+
+    def knock(self) -> None:
+        """Make it readable. A descriptor that is closed belongs to a wait that has ended."""
+        with suppress(OSError):
+            os.eventfd_write(self._fd, 1)
+
+    def clear(self) -> None:
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._fd)
 
 
 def real_path(path: Path) -> bytes:

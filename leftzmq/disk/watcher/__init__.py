@@ -67,11 +67,20 @@ class Watcher:
     reported in the caller's thread, before `start` returns. It must be quick, must not raise and
     must not call `stop`.
 
+    ignores: whether a folder is not watched, nor what is in it; called in any thread
     has_close: whether the end of a write is reported. Without it (no inotify: native=True, and
     every system but Linux) a file is believed only after it has not changed for a while.
     """
 
-    def __init__(self, path: Path, report: Reporter, *, native: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        report: Reporter,
+        *,
+        native: bool = False,
+        ignores: Callable[[str], bool] = lambda path: False,
+    ) -> None:
+        self._ignores = ignores
         self.has_close = sys.platform == "linux" and not native
         self._path, self._report = path, report
         self._root: RealRoot | None = None
@@ -96,6 +105,13 @@ class Watcher:
             self._trying = _Trying(self._try_again)
             self._trying.start()
 
+    def watch_anew(self, path: str) -> None:
+        """Other folders at `path` and below it are ignored now. When what is not ignored there is
+        watched, `Watched` is reported, or `Lost` where it cannot be watched. Nothing is reported
+        while nothing can be watched at all: then all is polled."""
+        if self._source is not None:
+            self._source.watch_anew(path)
+
     def _try_again(self) -> bool:
         """Try to begin. Returns whether that worked."""
         with suppress(OSError):
@@ -109,7 +125,7 @@ class Watcher:
         try:
             if self.has_close:
                 where = real_path(self._path)
-                self._source = Inotify(root, bytes(self._path), where, self._report)
+                self._source = Inotify(root, bytes(self._path), where, self._report, self._ignores)
                 self._source.watch_mounts()
                 self._source.watch_all()
             else:

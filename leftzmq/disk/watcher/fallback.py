@@ -10,7 +10,7 @@ from typing import Final
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from leftzmq.disk.watcher.reports import Reporter, Touched, TouchReport
+from leftzmq.disk.watcher.reports import Reporter, Touched, TouchReport, Watched
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 _KINDS: Final = {
@@ -42,6 +42,10 @@ class Fallback(FileSystemEventHandler):
 
     def join(self) -> None:
         self._observer.join()
+
+    def watch_anew(self, path: str) -> None:
+        """All is watched, whatever is ignored."""
+        self._report(Watched(path))
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         what = _KINDS.get(event.event_type)

@@ -15,6 +15,8 @@ from __future__ import annotations
 import errno
 import select
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from watchdog.observers.inotify_c import InotifyConstants as IN
@@ -27,7 +29,7 @@ from watchdog.observers.inotify_c import (
     inotify_rm_watch,
 )
 
-from leftzmq.disk.fs.real import MountTable, RealRoot
+from leftzmq.disk.fs.real import Knock, MountTable, RealRoot
 from leftzmq.disk.watcher.mount_table import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
@@ -76,10 +78,23 @@ class Inotify(InotifyFD):
     watchers.
     """
 
-    def __init__(self, root: RealRoot, base: bytes, where: bytes, report: Reporter) -> None:
-        """base: the share's path. where: the same without links, as in the mount table"""
+    def __init__(
+        self,
+        root: RealRoot,
+        base: bytes,
+        where: bytes,
+        report: Reporter,
+        ignores: Callable[[str], bool],
+    ) -> None:
+        """base: the share's path. where: the same without links, as in the mount table. ignores:
+        whether a folder is not watched, nor what is in it."""
         super().__init__()
         self._root, self._base, self._where = root, base, where
+        self._ignores = ignores
+        self._knock = Knock()
+        self._to_watch_anew: deque[str] = deque()
+        assert self._poller is not None, "Linux has poll"
+        self._poller.register(self._knock.fd, select.POLLIN)
         self._batch = ReportBatch(report)
         self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
@@ -112,6 +127,8 @@ class Inotify(InotifyFD):
                     rest_s = max(rest_s, MOUNTS_REST_S)
                 if self._polled and time.monotonic() >= self._again_at:
                     self._try_again()
+                while self._to_watch_anew:
+                    self._watch_anew(self._to_watch_anew.popleft())
                 self._batch.flush()
                 self.stopped_event.wait(rest_s)
         except Exception as error:
@@ -122,6 +139,25 @@ class Inotify(InotifyFD):
         finally:
             if self._table is not None:
                 self._table.close()
+            self._knock.close()
+
+    def watch_anew(self, path: str) -> None:
+        """Other folders below `path` are ignored now. What is to be watched there is watched, then
+        `Watched` is reported. Any thread may call it."""
+        self._to_watch_anew.append(path)
+        self._knock.knock()
+
+    def _watch_anew(self, path: str) -> None:
+        watch = self._watches.at(path)
+        if watch is not None:
+            before = {each.wd for each in watch.everything()}
+            now = {watch.wd} | self._watch_inside([watch]) if path else self.watch_all()
+            for number in before - now:
+                ended = self._watches.get(number)
+                if ended is not None:
+                    self._end(self._watches.drop(ended))
+        if not any(is_within(path, polled) for polled in self._polled):
+            self._batch.say(Watched(path))
 
     def _check_inotify_fd(self) -> bool:
         """Called by read_events, to wait. A change of the mount table ends the wait, too."""
@@ -130,6 +166,8 @@ class Inotify(InotifyFD):
         if self._polled:
             wait_ms = max(0.0, self._again_at - time.monotonic()) * 1000
         ready = dict(self._poller.poll(wait_ms))
+        if self._knock.fd in ready:
+            self._knock.clear()
         self._table_changed = self._table is not None and self._table.fd in ready
         return self._inotify_fd in ready
 
@@ -196,7 +234,8 @@ class Inotify(InotifyFD):
             self._batch.touch(path, TouchReport.GONE, folder=True)
         elif mask & _APPEARS or name not in watch.below:
             # A change of attributes counts, too: the folder may have become readable.
-            self._watch_below(watch, name)
+            if not self._ignores(path):
+                self._watch_below(watch, name)
             self._batch.touch(path, TouchReport.MADE, folder=True)
 
     def _overflowed(self) -> None:
@@ -236,10 +275,8 @@ class Inotify(InotifyFD):
     def _watch_at(self, path: str) -> None:
         """Watch the folder that is at `path` now, and all folders in it."""
         above, _, name = path.rpartition("/")
-        parent: Watch | None = self._watches.top
-        for each in above.split("/") if above else ():
-            parent = parent.below.get(each) if parent is not None else None
-        if parent is not None:
+        parent = self._watches.at(above)
+        if parent is not None and not self._ignores(path):
             self._watch_below(parent, name)
 
     # ---- watching ----------------------------------------------------------------------------
@@ -301,9 +338,11 @@ class Inotify(InotifyFD):
         for raw in found:
             if (path or raw != _LEFT) and not is_lefting(raw):
                 try:
-                    names.append(raw.decode())
+                    name = raw.decode()
                 except UnicodeDecodeError:
                     continue  # nothing below it can be synced
+                if not self._ignores(watch.path_of(name)):
+                    names.append(name)
         return names
 
     def _watch(self, parent: Watch, name: str) -> Watch | None:

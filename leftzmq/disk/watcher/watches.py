@@ -56,6 +56,13 @@ class Watches:
     def __iter__(self) -> Iterator[Watch]:
         return iter(self._by_number.values())
 
+    def at(self, path: str) -> Watch | None:
+        """The watch of the folder at `path`, if it is watched; "" is the share's root."""
+        watch: Watch | None = self.top
+        for name in path.split("/") if path else ():
+            watch = watch.below.get(name) if watch is not None else None
+        return watch
+
     def get(self, number: int) -> Watch | None:
         return self._by_number.get(number)
 

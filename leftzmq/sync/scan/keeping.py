@@ -20,7 +20,7 @@ from typing import Final
 from leftzmq.disk.scan.sighting import RulesRead, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import ours_of
-from leftzmq.sync.actions import Outputs, Tell
+from leftzmq.sync.actions import Outputs, Tell, WatchAnew
 from leftzmq.sync.facts import PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView
@@ -86,6 +86,10 @@ class Keeping:
         kinds = (None, Kind.FILE, Kind.DIRECTORY)
         return all(self.rules.verdict(path, kind) is not None for kind in kinds)
 
+    def ignores_folder(self, path: str) -> bool:
+        """Whether a folder at `path` is ignored. Watchers ask in their threads."""
+        return self.rules.verdict(path, Kind.DIRECTORY) is not None
+
     def may_tell(self, seen: Sighting) -> bool:
         """Whether what a look saw may become a version of ours. What is new below a file of rules
         that cannot be read may not: nobody knows whether it was to be ignored."""
@@ -146,6 +150,7 @@ class Keeping:
             changed = True
             if reach is not None:
                 self._judge(reach)
+                self._first_walk_comes = False
         return self._show_faults() if changed else []
 
     def on_time_passed(self, now: float) -> Outputs:
@@ -200,9 +205,10 @@ class Keeping:
         out = judging.step(self._folder, self._index_view)
         if judging.done:
             self._judging = None
+            # What is on the disk and was ignored until now is found by a walk, when it is watched.
+            # At a start the first walk comes, after all is watched.
             if not self._first_walk_comes:
-                # What is on the disk and was ignored until now is found by a walk.
-                out.append(RescanWanted(self._folder, (judging.folder,), walk=True))
+                out.append(WatchAnew(self._folder, judging.folder))
             self._first_walk_comes = False
             out += self._told(judging)
             if not self._to_judge:

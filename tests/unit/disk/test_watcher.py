@@ -707,3 +707,53 @@ def test_stopping_closes_the_table_of_mounts(share: Path) -> None:
     seen.fence()
     seen.watcher.stop()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# ---- what is ignored --------------------------------------------------------------------------
+
+
+def test_an_ignored_folder_has_no_watch_until_it_is_ignored_no_more(share: Path) -> None:
+    ignored = {"d"}
+    seen = Seen(share, ignores=lambda path: path in ignored)
+    seen.watcher.start()
+    try:
+        (share / "d/e/h").write_text("nobody is told")
+        (share / "d/n").mkdir()
+        assert seen.folders() == {""} and seen.last() == {}
+        ignored.clear()
+        seen.watcher.watch_anew("")
+        seen.wait_for(Watched(""))
+        assert seen.folders() == {"", "d", "d/e", "d/n"}
+        (share / "d/e/h").write_text("x")
+        assert seen.last()["d/e/h"] is TouchReport.CLOSED
+        ignored.update(("d/e", "d/n"))
+        seen.watcher.watch_anew("d")
+        seen.wait_for(Watched("d"))
+        assert seen.folders() == {"", "d"}
+        (share / "d/n/x").write_text("x")
+        (share / "d/g").write_text("x")
+        assert set(seen.last()) == {"d/g"}
+    finally:
+        seen.watcher.stop()
+
+
+def test_a_folder_that_appears_and_is_ignored_has_no_watch(share: Path) -> None:
+    seen = Seen(share, ignores=lambda path: path.endswith("build"))
+    seen.watcher.start()
+    try:
+        (share / "build/deep").mkdir(parents=True)
+        (share / "kept/build").mkdir(parents=True)
+        seen.fence()
+        assert seen.folders() == {"", "d", "d/e", "kept"}
+    finally:
+        seen.watcher.stop()
+
+
+def test_what_is_to_be_watched_anew_is_reported_without_inotify_too(share: Path) -> None:
+    seen = Seen(share, native=True)
+    seen.watcher.start()
+    try:
+        seen.watcher.watch_anew("d")
+        seen.wait_for(Watched("d"))
+    finally:
+        seen.watcher.stop()
