@@ -129,7 +129,7 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     for device in group:
         if not device.folder.scheduler.idle:
             return False
-        if world.sharing.misses_others(group) or world.sharing.own(device):
+        if world.sharing.misses_others(group) or world.sharing.own(device, group):
             continue
         tickets = device.folder.index_view.counters.tickets
         if not _is_idle(device, group) or (tickets and not device.disk.folds):
@@ -158,7 +158,7 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
     for device in alive:
         folder = device.folder
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
-        if own := world.sharing.own(device):
+        if own := world.sharing.own(device, alive):
             problems = [p for p in problems if not _follows(p.path, own)]
         if world.sharing.misses_others(alive):  # they are not told that nobody gives it
             problems = [p for p in problems if p.kind is not ProblemKind.NOT_GIVEN]
@@ -167,7 +167,7 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
         here = tree_of(device)
         if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
-        if world.sharing.misses_others(alive) or world.sharing.own(device):
+        if world.sharing.misses_others(alive) or world.sharing.own(device, alive):
             continue  # what it cannot get, or cannot put beside its own, stays wanted
         if (tickets := folder.index_view.counters.tickets) != len(first) - len(here):
             raise Broken("I1", f"{device.name} has {tickets} tickets")
@@ -192,7 +192,7 @@ def _missing(world: World, device: SimDevice, group: list[SimDevice], first: Tre
     if all(world.sharing.reads_only(each) for each in group):
         return False  # nobody of whom it takes anything
     here, apart = tree_of(device), _apart(device)
-    if own := world.sharing.own(device):
+    if own := world.sharing.own(device, group):
         first = {path: what for path, what in first.items() if not _follows(path, own)}
         here = {path: what for path, what in here.items() if not _follows(path, own)}
     wanted = {p: what for p, what in first.items() if not any(is_within(p, at) for at in apart)}

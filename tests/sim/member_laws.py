@@ -124,15 +124,16 @@ class Members(Sharing):
     def reads_only(self, device: SimDevice) -> bool:
         return reads_only(device, device)
 
-    def own(self, device: SimDevice) -> list[str]:
-        """What its user changed there, as he is told. And what a member wrote that is out now, or
-        what lost there to another version before any member who may write had both: nobody has it
-        from a device that may only read, nor a delete."""
+    def own(self, device: SimDevice, group: list[SimDevice]) -> list[str]:
+        """What its user changed there, as he is told. And what a member gave it alone that does not
+        share with the group now (it is out, or put them out unheard), or what lost there to another
+        version before any member who may write had both: nobody has it from a device that may only
+        read, nor a delete."""
         if not reads_only(device, device):
             return []
         problems = device.folder.problems.all()
         found = [each.path for each in problems if each.kind is ProblemKind.CHANGED_BY_READER]
-        full = {one.key for one in self.world.devices.values() if not reads_only(device, one)}
+        full = {one.key for one in group if not reads_only(device, one)}
         by_full = device.store.heads.bits_of(full - {device.key})
         for rows in device.store.paths(b"", 10_000):
             ours = ours_of(rows)

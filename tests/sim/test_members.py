@@ -43,6 +43,10 @@ STORIES = {
         "13101109/ABCD/11000,11102,0,1,7,11001,11200,11003,11004,11011/0/news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "one who may only read has what a member gave it alone, who then removed all others unheard": (
+        "16002069/ABCD/11000,11100,11101,11103,3,11202,11200,4003,11003,11013/0/lag_s,slow,"
+        "news_twice,watch_lag_s,watch_lost,careful,skews_s"
+    ),
 }
 
 
@@ -87,6 +91,20 @@ class Club:
         self.people._remove(devices[name], devices[other], keep_invited=True)
         self.world.run_until(self.world.now + 5.0)
 
+    def lets_in_to_read(self, name: str, other: str) -> None:
+        device, guest = self.world.devices[name], self.world.devices[other]
+        known = device.rosters.folders[FOLDER].last_number
+        self.people._knock(device, guest, "read", known, random.Random(1))
+        self.world.run_until(self.world.now + 15.0)
+
+    def writes(self, name: str, path: str) -> None:
+        """A user writes a file that says its own path."""
+        self.ledger.wrote((Kind.FILE, path.encode()), name, path, self.world.now)
+        device = self.world.devices[name]
+        device.hands.write(path, path.encode())
+        device.touched()
+        self.world.run_until(self.world.now + 5.0)
+
     def judge(self) -> None:
         settle(self.world)
         member_laws.judge(self.world, self.ledger, self.witness)
@@ -123,6 +141,35 @@ def test_who_was_away_and_is_not_told_misses_the_others(club: Club) -> None:
     ab, c = club.world.sharing.groups()
     assert club.world.sharing.misses_others(c) and not club.world.sharing.misses_others(ab)
     club.judge()
+
+
+def test_a_reader_keeps_what_it_alone_has_of_a_member_that_removed_all_others_unheard(
+    club: Club,
+) -> None:
+    a, b, c = club.world.devices.values()
+    club.removes("A", "C")
+    club.lets_in_to_read("A", "C")
+    club.cut("AB", "BC")
+    club.writes("A", "alone")
+    assert laws.tree_of(c) == laws.tree_of(a) != laws.tree_of(b)
+    sharing = club.world.sharing
+    assert sharing.own(c, [a, b, c]) == []  # A gives it to B, too, when they meet
+    club.cut("AB", "AC", "BC")
+    club.removes("A", "B")
+    club.removes("A", "C")
+    club.cut()
+    club.world.run_until(club.world.now + 20.0)
+    assert club.groups() == ["A", "BC"] and sharing.own(c, [b, c]) == ["alone"]
+    club.judge()
+
+
+def test_what_a_reader_lacks_of_its_group_is_found(club: Club) -> None:
+    club.removes("A", "C")
+    club.lets_in_to_read("A", "C")
+    club.cut("AC", "BC")
+    club.writes("A", "lacked")
+    with pytest.raises(laws.Broken, match=r"I1.*lacked"):
+        laws.converged(club.world, club.ledger, list(club.world.devices.values()))
 
 
 def test_since_when_somebody_counts_no_more_is_known_of_each(club: Club) -> None:

@@ -640,8 +640,9 @@ class Sharing:
         """Whether what the device says counts for nothing."""
         return False
 
-    def own(self, device: SimDevice) -> list[str]:
-        """The paths that lead to other things on a device that may only read."""
+    def own(self, device: SimDevice, group: list[SimDevice]) -> list[str]:
+        """The paths that lead to other things on a device that may only read than on those of its
+        group who may write."""
         return []
 
     def agree(self, group: list[SimDevice]) -> bool:
