@@ -58,7 +58,6 @@ def mesh(tmp_path: Path) -> Members:
     mesh.start("R")
     for name in "ABR":
         assert mesh.live(name) == "ABR"
-        assert mesh[name].rosters.readers(FOLDER) == {mesh["R"].key}
     return mesh
 
 
@@ -91,6 +90,11 @@ def is_in_sync(mesh: Members, name: str, **fields: object) -> bool:
     mesh.settle(20.0)
     (answer,) = mesh[name].answers[number:]
     return bool(answer["in_sync"])
+
+
+def test_all_know_who_may_only_read(mesh: Members) -> None:
+    for name in "ABR":
+        assert mesh[name].rosters.readers(FOLDER) == {mesh["R"].key}
 
 
 def test_what_is_changed_by_a_reader_stays_there_and_is_said(mesh: Members) -> None:
