@@ -198,6 +198,9 @@ def _members(status: dict[str, Any]) -> RenderableType | None:
 def _member(member: dict[str, Any]) -> Text | None:
     name = printable(member["name"])
     match member["state"]:
+        case "in sync" if member["passed_paths"]:
+            what = counted(member["passed_paths"], "path")
+            return Text(f"{name}: in sync; it does not keep {what}")
         case "in sync" | "stopped here" | "paused here":
             return None
         case "behind":

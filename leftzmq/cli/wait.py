@@ -17,7 +17,7 @@ from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import counted
 from leftzmq.transport.ipc.client import ask
-from leftzmq.wire.replies import PeerBehind, ShownInFolder, ToCome, Waited
+from leftzmq.wire.replies import PassedOver, PeerBehind, ShownInFolder, ToCome, Waited
 
 NOT_IN_SYNC: Final = 3
 DEFAULT_WAIT_S: Final = 60.0
@@ -84,6 +84,9 @@ def wait(options: argparse.Namespace) -> int:
     if code:
         _say(f"leftzmq: not in sync within {options.timeout:g} s: {printable(waited.why)}")
         _say_missing(waited)
+    for one in waited.passed_over:
+        where = f" of folder {one.folder}" if len(waited.passed_over) > 1 else ""
+        _say(f"{printable(one.name)} does not keep {_what(one)}{printable(where)}")
     _say_list("never synced, and passed over", waited.skipped_list, waited.skipped)
     return code
 
@@ -121,7 +124,7 @@ def _state(state: str) -> str:
     return _AS_SAID.get(state, state)
 
 
-def _what(one: PeerBehind | ToCome) -> str:
+def _what(one: PeerBehind | ToCome | PassedOver) -> str:
     return f"{counted(one.paths, 'path')} ({human_bytes(one.bytes)})"
 
 

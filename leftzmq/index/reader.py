@@ -265,19 +265,20 @@ class Reader:
         return groups
 
     def lacking(
-        self, mask: int, path: str, limit: int, silent: int = 0
+        self, mask: int, path: str, limit: int, silent: int = 0, done: int = 0
     ) -> tuple[int, int, tuple[str, ...]]:
         """What we have at `path` and below it ("": everywhere) and the device of this bit (as a set
         of bits; 0: it has nothing) lacks. Returns how many paths, the sizes of our versions in
         bytes, and the first paths, in path order. Where the device has a higher version than ours
-        it lacks nothing; nor a version that only devices of `silent` hold."""
+        it lacks nothing; nor a version that only devices of `silent` hold, nor what it passed over
+        up to the sequence `done`."""
         where, values = _at(path)
         return self._summed(
-            f"FROM version AS v WHERE {where} AND seq IS NOT NULL AND holders & ? = 0"
+            f"FROM version AS v WHERE {where} AND seq > ? AND holders & ? = 0"
             " AND holders & ~? != 0"
             " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
             f" AND other.holders & ? != 0 AND {_RANK.format('other')} > {_RANK.format('v')})",
-            (*values, mask, silent, mask),
+            (*values, done, mask, silent, mask),
             limit,
         )
 

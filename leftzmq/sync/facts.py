@@ -24,6 +24,7 @@ from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
+    Done,
     EpochWanted,
     Get,
     Giving,
@@ -94,6 +95,7 @@ class MessageArrived:
         | Have
         | Bye
         | EpochWanted
+        | Done
         | Reading
         | Giving
         | Open

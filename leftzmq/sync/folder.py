@@ -15,6 +15,7 @@ from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Outputs, Tell
 from leftzmq.sync.apply.applier import Applier
+from leftzmq.sync.exchange.acknowledged import Acknowledged
 from leftzmq.sync.exchange.announcer import Announcer
 from leftzmq.sync.exchange.first_reading import FirstReading
 from leftzmq.sync.exchange.index_client import IndexClient
@@ -89,7 +90,6 @@ class Folder:
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
         self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter)
-        self.peer_lag = PeerLag(self.index_view)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
         resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
         self._name_clashes, self._resolver = name_clashes, resolver
@@ -156,6 +156,14 @@ class Folder:
             heard_until=lambda device: store.heads.head_of(device).head,
             link_for=partial(peers.link_for, Capability.READING),
         )
+        self.acknowledged = Acknowledged(
+            epochs.first.tag,
+            self.index_view,
+            members=lambda: self.index_client.heard,
+            is_done=self._is_done_with,
+            link_for=partial(peers.link_for, Capability.DONE),
+        )
+        self.peer_lag = PeerLag(self.index_view, self.acknowledged.passed_over)
         self.wal_truncation = WalTruncation(store)
         self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: self.guard.holds)
@@ -169,6 +177,15 @@ class Folder:
         """Set up names at a start, before the folder's life begins. folds: whether the disk takes
         two spellings for one name. is_there: returns whether something exists at a path."""
         self._name_clashes.disk_folds(folds, is_there, self._resolver.unhave)
+
+    def _is_done_with(self, device: DeviceKey) -> bool:
+        """Return whether nothing of this device's index is left to be done here, and what followed
+        from it is announced."""
+        if not self.is_read or not self.keeping.idle or not self.announcer.settled:
+            return False
+        mask = self.store.heads.head_of(device).mask
+        coming = self.index_view.peer_counts.coming(mask).paths
+        return not coming and not self.index_client.receives(device)
 
     def _read_until(self) -> int:
         """Return our next sequence when the first walk is over and all that it found is announced;
@@ -291,6 +308,7 @@ class Folder:
         for device in sorted(self.members):
             self.announcer.on_device_lost(device)
             self.first_reading.on_device_lost(device)
+            self.acknowledged.on_device_lost(device)
             out += self.index_client.on_device_lost(device)
         return out
 
@@ -359,6 +377,7 @@ class Folder:
             self.keeping.deadline(now),
             self.guard.deadline(),
             self.trash.deadline(),
+            self.acknowledged.deadline(),
             self.wal_truncation.deadline(),
             self.bit_rot.deadline(),
         )

@@ -709,6 +709,8 @@ class FindLacking:
     number: the answer carries it
     masks: the bit of each device, as a set of bits; 0: a device that has nothing
     shown: how many paths are named for each
+    done: for each of the masks the sequence up to which the device is done with our index: of that
+        it lacks nothing
     silent: the bits of those whose versions nobody takes (sync/versions/index_view)
     """
 
@@ -717,6 +719,7 @@ class FindLacking:
     masks: tuple[int, ...]
     path: str
     shown: int
+    done: tuple[int, ...]
     silent: int = 0
 
 

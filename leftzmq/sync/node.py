@@ -219,6 +219,7 @@ class Node:
         # Not in between: what a look found is on its way from one machine to the next one.
         for folder in self._running():
             _sort(folder.first_reading.look(), actions, facts)
+            _sort(folder.acknowledged.look(now), actions, facts)
         actions += self._forgotten()
         out: list[Action] = []
         for action in actions:

@@ -54,6 +54,7 @@ class Capability(StrEnum):
     sent what belongs to a capability that it did not name."""
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
+    DONE = "done"  # Done: how far the sender is done with the receiver's index
     GIVING = "giving"  # Giving: how much the sender gives a second
     WITHDRAWN = "withdrawn"  # pages may say that a path is kept no more (WirePage.withdrawn)
     READING = "reading"  # Reading: the sender has not read all of a folder yet
@@ -207,6 +208,16 @@ class Giving(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
     rate: Sequence
 
 
+class Done(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=14):
+    """control: the sender is done with the receiver's index of the folder, up to `until` of `life`.
+    Each version in it was taken, or replaced by a later one, or is of a path that the sender does
+    not keep."""
+
+    tag: Bytes16
+    life: Bytes12
+    until: Sequence
+
+
 class Open(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
     """bulk, dialer -> dialed: I am here; you may send me requests over this connection, too."""
 
@@ -276,6 +287,7 @@ ControlMessage = (
     | EpochWanted
     | Reading
     | Giving
+    | Done
 )
 BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage

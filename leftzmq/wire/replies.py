@@ -135,7 +135,8 @@ class StrangerShown(Reply, frozen=True, kw_only=True):
 
 class MemberStatus(Reply, frozen=True, kw_only=True):
     """One device in one folder. behind_*: what it lacks of ours; ahead_*: what we lack of its;
-    None: nothing is known of it. accepted_left: at least so many of the versions that it lacks were
+    None: nothing is known of it. passed_paths: what it lacks of ours because it does not keep it.
+    accepted_left: at least so many of the versions that it lacks were
     let pass the guard by a user."""
 
     name: str
@@ -147,6 +148,7 @@ class MemberStatus(Reply, frozen=True, kw_only=True):
     accepted_left: int
     ahead_paths: int | None
     ahead_bytes: int | None
+    passed_paths: int
 
 
 class Source(Reply, frozen=True, kw_only=True):
@@ -262,14 +264,26 @@ class ToCome(Reply, frozen=True, kw_only=True):
     first: list[str]
 
 
+class PassedOver(Reply, frozen=True, kw_only=True):
+    """A device that does not keep all of a folder. paths, bytes: what we have and it does not
+    keep."""
+
+    name: str
+    folder: str
+    paths: int
+    bytes: int
+
+
 class Waited(Reply, frozen=True, kw_only=True):
-    """behind, to_come: only if not in sync. skipped: the number of problems that keep nobody
-    waiting; problems: the number of those that do; the lists are the first ones."""
+    """behind, to_come: only if not in sync. passed_over: devices that do not keep all. skipped: the
+    number of problems that keep nobody waiting; problems: the number of those that do; the lists
+    are the first ones."""
 
     in_sync: bool
     why: str
     behind: list[PeerBehind] | UnsetType = UNSET
     to_come: list[ToCome] | UnsetType = UNSET
+    passed_over: list[PassedOver]
     skipped: int
     skipped_list: list[ShownInFolder]
     problems: int

@@ -273,8 +273,8 @@ class JobRunner:
     def _find_lacking(self, context: FolderContext, job: jobs.FindLacking) -> JobDone:
         reader = self._reader(context)
         lacking = tuple(
-            jobs.Lacking(*reader.lacking(mask, job.path, job.shown, job.silent))
-            for mask in job.masks
+            jobs.Lacking(*reader.lacking(mask, job.path, job.shown, job.silent, done))
+            for mask, done in zip(job.masks, job.done, strict=True)
         )
         coming = jobs.Lacking(*reader.coming(job.path, job.shown, job.silent))
         return jobs.LackingFound(job.folder, job.number, job.masks, lacking, coming)

@@ -11,6 +11,7 @@ from leftzmq.wire.messages import (
     Ask,
     Bye,
     Chunks,
+    Done,
     EpochKey,
     EpochWanted,
     FolderHello,
@@ -120,6 +121,11 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         Giving(True, 500_000),
         Socket.CONTROL,
         "930dc3ce0007a120",
+    ),
+    (
+        Done(TAG, bytes(range(12)), 2**32),
+        Socket.CONTROL,
+        "940ec410000102030405060708090a0b0c0d0e0fc40c000102030405060708090a0bcf0000000100000000",
     ),
     (
         Open(3),

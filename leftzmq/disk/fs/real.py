@@ -380,7 +380,7 @@ class MountTable(_Open):
         return b"".join(parts)
 
 
-class Knock(_Open):
+class PollEnd(_Open):
     """A descriptor that another thread makes readable, to end a wait in poll."""
 
     __slots__ = ()
@@ -388,7 +388,7 @@ class Knock(_Open):
     def __init__(self) -> None:
         super().__init__(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
-    def knock(self) -> None:
+    def signal(self) -> None:
         """Make it readable. A descriptor that is closed belongs to a wait that has ended."""
         with suppress(OSError):
             os.eventfd_write(self._fd, 1)

@@ -29,7 +29,7 @@ from watchdog.observers.inotify_c import (
     inotify_rm_watch,
 )
 
-from leftzmq.disk.fs.real import Knock, MountTable, RealRoot
+from leftzmq.disk.fs.real import MountTable, PollEnd, RealRoot
 from leftzmq.disk.watcher.mount_table import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
@@ -91,10 +91,10 @@ class Inotify(InotifyFD):
         super().__init__()
         self._root, self._base, self._where = root, base, where
         self._ignores = ignores
-        self._knock = Knock()
+        self._poll_end = PollEnd()
         self._to_watch_anew: deque[str] = deque()
         assert self._poller is not None, "Linux has poll"
-        self._poller.register(self._knock.fd, select.POLLIN)
+        self._poller.register(self._poll_end.fd, select.POLLIN)
         self._batch = ReportBatch(report)
         self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
@@ -139,13 +139,13 @@ class Inotify(InotifyFD):
         finally:
             if self._table is not None:
                 self._table.close()
-            self._knock.close()
+            self._poll_end.close()
 
     def watch_anew(self, path: str) -> None:
         """Other folders below `path` are ignored now. What is to be watched there is watched, then
         `Watched` is reported. Any thread may call it."""
         self._to_watch_anew.append(path)
-        self._knock.knock()
+        self._poll_end.signal()
 
     def _watch_anew(self, path: str) -> None:
         watch = self._watches.at(path)
@@ -166,8 +166,8 @@ class Inotify(InotifyFD):
         if self._polled:
             wait_ms = max(0.0, self._again_at - time.monotonic()) * 1000
         ready = dict(self._poller.poll(wait_ms))
-        if self._knock.fd in ready:
-            self._knock.clear()
+        if self._poll_end.fd in ready:
+            self._poll_end.clear()
         self._table_changed = self._table is not None and self._table.fd in ready
         return self._inotify_fd in ready
 

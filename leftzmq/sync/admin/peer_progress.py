@@ -64,6 +64,9 @@ ACCEPTED_LOOKED_AT: Final = 256
 _WORST: Final = (PeerState.TWO_OF_KEY, PeerState.BEHIND, PeerState.SYNCING, PeerState.IN_SYNC)
 
 
+NOTHING_PASSED: Final = Lack()
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One device in one folder.
@@ -71,6 +74,7 @@ class Member:
     why: the present reason as a sentence, if there is one to report
     behind: what the device lacks of ours, as far as we know; None: we know nothing of it
     ahead: what the device has and we lack, likewise
+    passed: what the device lacks of ours because it does not keep it; it is not in `behind`
     since: since when the device lacks something (monotonic seconds); None: it lacks nothing
     """
 
@@ -80,6 +84,7 @@ class Member:
     behind: Lack | None = None
     ahead: Lack | None = None
     since: float | None = None
+    passed: Lack = NOTHING_PASSED
 
 
 def member(folder: Folder, peer: Peer) -> Member:
@@ -97,11 +102,14 @@ def member(folder: Folder, peer: Peer) -> Member:
             folder.index_view.peer_counts.lacking(mask),
             folder.index_view.peer_counts.coming(mask),
         )
+    passed = folder.acknowledged.passed_over(peer.key) if is_member else NOTHING_PASSED
+    if behind is not None and passed.paths:
+        behind = Lack()
     since = folder.peer_lag.since(peer.key) if behind is not None and behind.paths else None
     if is_member:
         state = _of_member(folder, peer, behind, ahead)
         why = _TWO if state is MemberState.TWO_OF_KEY else ""
-        return Member(peer, state, why, behind, ahead, since)
+        return Member(peer, state, why, behind, ahead, since, passed)
     state, why = _apart(folder, peer)
     return Member(peer, state, why, behind, ahead, since)
 

@@ -192,6 +192,7 @@ def _member(found: Member, accepted: int, times: Times) -> MemberStatus:
         accepted_left=accepted,
         ahead_paths=None if ahead is None else ahead.paths,
         ahead_bytes=None if ahead is None else ahead.bytes,
+        passed_paths=found.passed.paths,
     )
 
 

@@ -32,7 +32,7 @@ from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, Lacking, L
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.path import is_within
 from leftzmq.wire.paging import fitting
-from leftzmq.wire.replies import PeerBehind, ShownInFolder, ToCome, Waited
+from leftzmq.wire.replies import PassedOver, PeerBehind, ShownInFolder, ToCome, Waited
 
 CHECK_PERIOD_S: Final = 0.05
 DEFAULT_TIMEOUT_S: Final = 3600.0
@@ -325,9 +325,11 @@ class WaitQuestions:
 
     def _find(self, number: int, waiter: Waiter, folder: Folder) -> Work:
         heads = folder.store.heads
-        masks = tuple(heads.head_of(m.peer.key).mask for m in self._waited_for(waiter, folder))
+        keys = [each.peer.key for each in self._waited_for(waiter, folder)]
+        masks = tuple(heads.head_of(key).mask for key in keys)
+        done = tuple(map(folder.acknowledged.until, keys))
         silent = folder.index_view.silent
-        return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS, silent))
+        return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS, done, silent))
 
     def _member(self, folder: Folder, peer: Peer) -> Member:
         key = (folder.id, peer.key)
@@ -458,6 +460,17 @@ class WaitQuestions:
             to_come=fitting(to_come, len(to_come), MOST_BYTES)[0],
         )
 
+    def _passed_over(self, waiter: Waiter) -> list[PassedOver]:
+        """Return which of the devices do not keep all of it, and how much they passed over."""
+        return [
+            PassedOver(
+                name=each.peer.name, folder=id, paths=each.passed.paths, bytes=each.passed.bytes
+            )
+            for id in waiter.folders
+            for each in self._waited_for(waiter, self._folders[id])
+            if each.passed.paths
+        ][:SHOWN]
+
     def _answer(
         self,
         waiter: Waiter,
@@ -480,6 +493,7 @@ class WaitQuestions:
         reply = Waited(
             in_sync=in_sync,
             why=why,
+            passed_over=self._passed_over(waiter),
             behind=behind,
             to_come=to_come,
             skipped=len(skipped),

@@ -26,6 +26,7 @@ from leftzmq.wire.messages import (
     MAX_FOLDERS,
     Bye,
     Chunks,
+    Done,
     EpochKey,
     EpochWanted,
     Get,
@@ -71,6 +72,8 @@ connection."""
 NEWS: Final = Rate("news", 1000, 2000)
 """(185) One for each flush of the device's index, which a fast disk can do a thousand times a
 second; and one for each folder and heartbeat."""
+DONES: Final = Rate("words that it is done", 150, 8 * MAX_FOLDERS)
+"""(reckoned) Two a second for each folder; each only sets a number."""
 READINGS: Final = Rate("words about reading", 2, 4 * MAX_FOLDERS)
 """(2) Two for each folder and greeting."""
 GIVINGS: Final = Rate("words about limits", 2, 256)
@@ -107,6 +110,7 @@ RATE_OF: Final[dict[type[Message], Rate]] = {
     RosterPart: ROSTERS,
     EpochKey: EPOCHS,
     EpochWanted: EPOCHS,
+    Done: DONES,
     Reading: READINGS,
     Giving: GIVINGS,
     Get: GETS,

@@ -47,7 +47,7 @@ from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.routes.table import Routes
 from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
-from leftzmq.wire.messages import EpochWanted, Get, Giving, Have, IndexSince, Reading
+from leftzmq.wire.messages import Done, EpochWanted, Get, Giving, Have, IndexSince, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,9 @@ class DeviceRoutes:
             case Reading() as reading:
                 id = self.folder_of(device, reading.tag)
                 return self.folders[id].first_reading.on_reading(device, reading) if id else []
+            case Done() as done:
+                id = self.folder_of(device, done.tag)
+                return self.folders[id].acknowledged.on_done(device, done) if id else []
         return self.peers.on_message_arrived(fact, now)
 
     def _on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
@@ -159,6 +162,7 @@ class DeviceRoutes:
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
                 out += folder.first_reading.on_peer_greeted(fact.link.device, standing.life)
+                folder.acknowledged.on_peer_greeted(fact.link.device)
         return out + self.giving_told.on_peer_greeted(fact.link.device)
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
@@ -168,6 +172,7 @@ class DeviceRoutes:
         for folder in self._running:
             folder.announcer.on_device_lost(fact.device)
             folder.first_reading.on_device_lost(fact.device)
+            folder.acknowledged.on_device_lost(fact.device)
             out += folder.within(partial(folder.index_client.on_device_lost, fact.device))
         return out + self.downloader.on_peer_lost(fact, now)
 
@@ -184,6 +189,7 @@ class DeviceRoutes:
             if folder is not None and folder.stopped is None:
                 folder.announcer.on_device_lost(fact.device)
                 folder.first_reading.on_device_lost(fact.device)
+                folder.acknowledged.on_device_lost(fact.device)
                 out += folder.within(partial(folder.index_client.on_device_lost, fact.device))
         return out
 

@@ -53,6 +53,7 @@ class IndexView:
     apart: paths that cannot be here beside another spelling (sync/versions/name_clashes)
     keeps: whether this device keeps what is at a path, if it is of this kind. The rows of paths
         that it does not keep stay in the index, and nothing follows from them here
+    some_apart: whether there may be rows of paths that this device does not keep
     has_bases: whether versions may be kept of paths that this device stopped keeping
     touched: paths at which something may have changed that this device made and nobody takes; empty
         while it may write
@@ -72,7 +73,7 @@ class IndexView:
         self.changing: Callable[[str], bool] = lambda path: False
         self.unseen: Callable[[str], bool] = lambda path: False
         self.keeps: Callable[[str, Kind], bool] = lambda path, kind: True
-        self.has_bases, self._some_apart = store.has_bases, store.has_apart
+        self.has_bases, self.some_apart = store.has_bases, store.has_apart
         self.walked = False
         self.unsure: set[str] = set()
         self.kept: Collection[str] = ()
@@ -100,7 +101,7 @@ class IndexView:
         """All versions of a path that count: of a path that we keep, those that a full member
         holds, or we. What is decided about a path is decided from these rows."""
         rows = self.all_rows(path)
-        is_mixed = self.readers_known or self._some_apart
+        is_mixed = self.readers_known or self.some_apart
         return counting(rows, self.readers) if is_mixed else rows
 
     def told_rows(self, path: str) -> list[Row]:
@@ -115,7 +116,7 @@ class IndexView:
     def new_row(self, entry: Entry, holders: int) -> Row:
         """A version that nobody had so far."""
         apart = not self.keeps(entry.path, entry.kind)
-        self._some_apart = self._some_apart or apart
+        self.some_apart = self.some_apart or apart
         return Row(entry, holders, apart=apart)
 
     def all_rows(self, path: str) -> list[Row]:
@@ -175,7 +176,7 @@ class IndexView:
         """The rows of one path change from `before` to `after`. Rows without
         holders are dropped."""
         path, silent = (before or after)[0].entry.path, 0
-        if self._some_read or self._some_apart:
+        if self._some_read or self.some_apart:
             before, after = self._with_others(path, before, after)
         if self._some_read:
             silent = self.silent
@@ -320,7 +321,7 @@ class IndexView:
         after = [replace(row, apart=not self.keeps(path, row.entry.kind)) for row in rows]
         if after == rows:
             return False, False
-        self._some_apart = True
+        self.some_apart = True
         grows = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
         self.change(rows, after)
         return self.withdraw(path), grows

@@ -47,6 +47,7 @@ class PeerCounts:
         self._ours: Counts = {}  # by the devices that have our version, or a higher one
         # Versions above ours, or where we have none: by the devices that hold them.
         self._theirs: Counts = {}
+        self._not_kept: Counts = {}  # versions of paths that we do not keep, by who holds them
         self.changed = True
 
     def change(self, before: Iterable[Row], after: Iterable[Row], silent: int = 0) -> None:
@@ -68,12 +69,18 @@ class PeerCounts:
         """What the device of this bit has and we lack."""
         return Lack(*_sum(self._theirs, mask, holds=True))
 
+    def not_kept(self, mask: int) -> int:
+        """How many versions the device of this bit holds of paths that we do not keep."""
+        return _sum(self._not_kept, mask, holds=True)[0] if self._not_kept else 0
+
     def _add(self, rows: Iterable[Row], sign: int, silent: int) -> None:
         held = [row for row in rows if row.holders]
         ours: Row | None = None
         for row in held:
             _count(self._by_holders, row.holders, sign, row_bytes(row.entry))
-            if row.is_ours and not row.apart:
+            if row.apart:
+                _count(self._not_kept, row.holders, sign, row.entry.size)
+            elif row.is_ours:
                 ours = row
         if len(held) == 1 and ours is not None:  # nearly every path
             if ours.holders & ~silent:

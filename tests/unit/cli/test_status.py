@@ -61,7 +61,8 @@ def peer(name: str, state: str, **fields: object) -> Status:
 
 def member(name: str, state: str = "in sync", **fields: object) -> Status:
     found = {"name": name, "state": state, "why": "", "behind_paths": 0, "behind_bytes": 0}
-    nothing = {"behind_since": None, "ahead_paths": 0, "ahead_bytes": 0, "accepted_left": 0}
+    nothing = {"behind_since": None, "ahead_paths": 0, "ahead_bytes": 0}
+    nothing |= {"accepted_left": 0, "passed_paths": 0}
     return found | nothing | fields
 
 

@@ -309,8 +309,11 @@ class Story:
             self.b.take(self.b.runner.run(job))
         self.b.do = held._do  # type: ignore[method-assign]
         self.mesh.settle()
+        self.b.folder.keeping.tune(("passed",), litter=True)
+        self.a.write("passed", b"over")
+        self.scan()
         answer = self.ask(self.a, "wait", timeout=10)
-        assert answer["in_sync"], answer
+        assert answer["in_sync"] and answer["passed_over"], answer
 
     def of_what_is_held_back(self) -> None:
         refused = Stranger("k" * 40, "tcp://192.168.1.99")

@@ -14,6 +14,7 @@ from leftzmq.wire.replies import (
     ErrorReply,
     HeldBack,
     HeldDecided,
+    PassedOver,
     PeerBehind,
     Reply,
     ShownInFolder,
@@ -22,8 +23,21 @@ from leftzmq.wire.replies import (
 )
 
 NUL = {"folder": "share", "path": "nul\udcff", "text": "nul\udcff: no name"}
-LISTS = {"skipped": 2, "skipped_list": [ShownInFolder(**NUL)], "problems": 0, "problem_list": []}
-LISTS_AS_MAPS = {"skipped": 2, "skipped_list": [NUL], "problems": 0, "problem_list": []}
+PASSED = {"name": "beta", "folder": "share", "paths": 2, "bytes": 9}
+LISTS = {
+    "passed_over": [PassedOver(**PASSED)],
+    "skipped": 2,
+    "skipped_list": [ShownInFolder(**NUL)],
+    "problems": 0,
+    "problem_list": [],
+}
+LISTS_AS_MAPS = {
+    "passed_over": [PASSED],
+    "skipped": 2,
+    "skipped_list": [NUL],
+    "problems": 0,
+    "problem_list": [],
+}
 BEHIND: dict[str, Any] = {
     "name": "beta",
     "folder": "share",

@@ -19,6 +19,7 @@ from leftzmq.wire.messages import (
     Ask,
     Bye,
     Chunks,
+    Done,
     EpochKey,
     EpochWanted,
     Get,
@@ -59,6 +60,7 @@ EACH: list[Message] = [
     EpochWanted(TAG, TAG),
     Reading(TAG, 0),
     Giving(True, 1),
+    Done(TAG, bytes(12), 0),
     Get(1, TAG, [ID], []),
     Chunks(1, TAG, [Part(ID, 5)], []),
 ]

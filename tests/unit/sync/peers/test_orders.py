@@ -33,6 +33,7 @@ from leftzmq.wire.folder_rows import row as wire_row
 from leftzmq.wire.messages import (
     VERSION,
     Bye,
+    Done,
     Get,
     Giving,
     Have,
@@ -83,6 +84,7 @@ class Orders:
             "have": Have(tag, ID, b"\1"),
             "reading": Reading(tag, 0),
             "giving": Giving(True, 0),
+            "done": Done(tag, NO_LIFE, 0),
         }
         bulk: dict[str, Message] = {"open": Open(VERSION), "get": Get(1, tag, [ID], [])}
         found: dict[str, Callable[[], Fact]] = {}

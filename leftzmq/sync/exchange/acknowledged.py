@@ -1,0 +1,107 @@
+"""How far each member of a folder is done with our index, and tells each member how far we are with
+its own.
+
+That a device has a version is said by its own index. A device that does not keep a path never says
+so of it, and would seem to be behind for ever. So it says in a number that it is done: with all of
+the receiver's index up to a sequence, each version taken, replaced by a later one, or not kept. Who
+keeps all that it is told need not say it: its index does.
+
+Knows one folder's members and sequences. Must not know why a path is not kept, nor what anybody
+does with the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from leftzmq.content.keys import FolderTag
+from leftzmq.sync.actions import Outputs, Send
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.peer_counts import Lack
+from leftzmq.tree.version import Life
+from leftzmq.wire.messages import Done
+
+DONE_REST_S: Final = 0.5
+"""A device that edits many files one by one is not answered for each."""
+
+Until = tuple[Life, int]
+"""The life and the sequence up to which an index is done with."""
+
+
+class Acknowledged:
+    """One per folder.
+
+    tag: the identity tag of the folder
+    members: the devices in the folder that are connected
+    is_done: whether nothing of this device's index is left to be done here
+    link_for: returns the link to a device that understands Done; None: there is none
+    """
+
+    def __init__(
+        self,
+        tag: FolderTag,
+        index_view: IndexView,
+        members: Callable[[], Iterable[DeviceKey]],
+        is_done: Callable[[DeviceKey], bool],
+        link_for: Callable[[DeviceKey], Link | None],
+    ) -> None:
+        self._tag, self._index_view, self._members = tag, index_view, members
+        self._is_done, self._link_for = is_done, link_for
+        self._told: dict[DeviceKey, Until] = {}
+        self._rests_until, self._waits = 0.0, False
+        self._said: dict[DeviceKey, Until] = {}
+
+    def on_done(self, device: DeviceKey, done: Done) -> Outputs:
+        """Keep what the device says of our index."""
+        self._said[device] = (Life(done.life), done.until)
+        self._index_view.peer_counts.changed = True  # who is behind is counted anew
+        return []
+
+    def on_peer_greeted(self, device: DeviceKey) -> None:
+        """The device may be another start, which has heard nothing."""
+        self._told.pop(device, None)
+        self._said.pop(device, None)
+
+    def on_device_lost(self, device: DeviceKey) -> None:
+        self.on_peer_greeted(device)
+
+    def until(self, device: DeviceKey) -> int:
+        """The sequence of our index up to which the device is done with it; 0: it said nothing, or
+        said it of another life."""
+        life, until = self._said.get(device, (None, 0))
+        return until if life == self._index_view.store.heads.life else 0
+
+    def passed_over(self, device: DeviceKey) -> Lack:
+        """What we have and the device passed over. Nothing, as long as it is not done with all."""
+        heads = self._index_view.store.heads
+        if self.until(device) < heads.sequence:
+            return Lack()
+        return self._index_view.peer_counts.lacking(heads.head_of(device).mask)
+
+    def deadline(self) -> float | None:
+        """When `look` may have something to tell again (monotonic)."""
+        return self._rests_until if self._waits else None
+
+    def look(self, now: float) -> Outputs:
+        """Tell those who would wait for what is not kept here, every DONE_REST_S at the most.
+        Called when all that follows from a fact is done."""
+        view = self._index_view
+        if not view.some_apart:
+            return []
+        self._waits = now < self._rests_until
+        if self._waits:
+            return []
+        out: Outputs = []
+        for device in sorted(self._members()):
+            head = view.store.heads.head_of(device)
+            until = (head.life, head.head)
+            told = self._told.get(device)
+            if told == until or (told is None and not view.peer_counts.not_kept(head.mask)):
+                continue
+            if (link := self._link_for(device)) is not None and self._is_done(device):
+                self._told[device] = until
+                self._rests_until = now + DONE_REST_S
+                out.append(Send(link, Done(self._tag, head.life, head.head)))
+        return out
