@@ -160,15 +160,15 @@ class Announcer:
         return [*out, PathsReconsidered(self.folder, paths)]
 
     def _revived_above(self, entry: Entry) -> Outputs:
-        """Publish the shells again in which something that is kept appeared."""
-        if entry.deleted:
-            return []
-        revived = (self._resolver.revive(folder) for folder in folders_above(entry.path))
-        return [
-            tell_entry(EventKind.SCAN, self.folder, folder)
-            for folder in revived
-            if folder is not None
-        ]
+        """Publish the shells again in which something that is kept appeared. Above a folder that is
+        no shell there is none."""
+        out: Outputs = []
+        for path in [] if entry.deleted else folders_above(entry.path):
+            folder = self._resolver.revive(path)
+            if folder is None:
+                break
+            out.append(tell_entry(EventKind.SCAN, self.folder, folder))
+        return out
 
     def _is_no_folder_now(self, seen: Sighting) -> bool:
         ours = self._index_view.ours(seen.path)

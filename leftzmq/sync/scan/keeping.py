@@ -23,7 +23,7 @@ from leftzmq.index.rows import ours_of
 from leftzmq.sync.actions import Outputs, Tell, WatchAnew
 from leftzmq.sync.facts import PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.index_view import IndexView, Judged
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import Mistake, parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
@@ -248,11 +248,11 @@ class _Judging:
         view.recall(paths)
         again: list[str] = []
         for path in paths:
-            ignored, kept = view.judge_anew(path)
-            self.ignored += ignored
-            if kept:
-                again.append(path)
-        self.kept += len(again)
+            judged = view.judge_anew(path)
+            self.ignored += judged is Judged.WITHDRAWN
+            self.kept += judged is Judged.KEPT
+            if judged is not Judged.THE_SAME:
+                again.append(path)  # it may be a ticket now, or none any more
         if len(paths) < len(groups) or not groups:
             self._rows_done, self._after = True, b""
         else:

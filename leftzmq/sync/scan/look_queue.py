@@ -42,7 +42,9 @@ class LookQueue:
         self.touched, self.cuts = TouchedPaths(patience_s), Cuts()
         self._looking: set[str] = set()
         self._unanswered = 0
-        self._rule_files: dict[str, float] = {}  # those that wait, and until when others let them
+        # Files of ignore rules that wait, and until when others wait for them; and those others.
+        self._rule_files: dict[str, float] = {}
+        self._behind_rules: dict[str, list[str]] = {}
         self._next_claims = 0.0  # when the paths that the applier has locked are tried again
 
     def __bool__(self) -> bool:
@@ -71,7 +73,10 @@ class LookQueue:
 
     def first_due(self) -> float | None:
         """When `next_looks` may have something (monotonic)."""
-        return self.touched.first_due() if self._unanswered < LOOKS_AT_ONCE else None
+        if self._unanswered >= LOOKS_AT_ONCE:
+            return None
+        times = [self.touched.first_due(), *map(self._rule_files.get, self._behind_rules)]
+        return min((time for time in times if time is not None), default=None)
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -85,11 +90,13 @@ class LookQueue:
 
     def _due_now(self, now: float) -> list[str]:
         paths: list[str] = []
+        if self._rule_files:
+            self._let_pass(now)
         while len(paths) < LOOK_PATHS and (path := self.touched.take_due(now)) is not None:
             if path in self._looking or path in self.cuts:
                 continue
-            if self._rule_files and self._waits_for_rules(path, now):
-                self.look_again(path, now + SETTLE_S)
+            if self._rule_files and (file := self._rules_before(path)) is not None:
+                self._behind_rules.setdefault(file, []).append(path)
                 continue
             if self._locks.lock(path, LockOwner.SETTLER):
                 self._looking.add(path)
@@ -101,14 +108,24 @@ class LookQueue:
                 self.look_again(path, self._next_claims)
         return paths
 
-    def _waits_for_rules(self, path: str, now: float) -> bool:
-        """Whether a file of ignore rules that may rule over this path is to be looked at first."""
-        for file, until in list(self._rule_files.items()):
-            if until <= now or file not in self.touched:
-                del self._rule_files[file]
-            elif file != path and is_below(path, parent_of(file)) and not is_rule_file(path):
-                return True
-        return False
+    def _rules_before(self, path: str) -> str | None:
+        """The file of ignore rules that may rule over this path and is to be looked at first."""
+        if is_rule_file(path):
+            return None
+        return next((file for file in self._rule_files if is_below(path, parent_of(file))), None)
+
+    def _let_pass(self, now: float) -> None:
+        """What waited for files of rules that were looked at, or for long enough, is due now."""
+        over = [
+            file
+            for file, until in self._rule_files.items()
+            if until <= now or file not in self.touched
+        ]
+        for file in over:
+            del self._rule_files[file]
+            for path in self._behind_rules.pop(file, ()):
+                if path in self.touched:
+                    self.look_again(path, now)
 
     def answered(self) -> None:
         """One of the looks that were begun is over: `not_looked_at` is called for each of its

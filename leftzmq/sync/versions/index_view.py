@@ -8,6 +8,7 @@ follows from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from enum import Enum, auto
 from itertools import islice
 from typing import Final
 
@@ -29,6 +30,15 @@ _ACCEPTED: Final = "accepted"
 MEMO_PATHS: Final = 8192  # about 1 KiB each
 # About 1 KiB each; a version beyond this limit counts as an edit of this device.
 BEGUN_MAX: Final = 16_384
+
+
+class Judged(Enum):
+    """What became of a path when it was judged anew."""
+
+    THE_SAME = auto()
+    KEPT = auto()  # what others have of it counts again
+    NOT_KEPT = auto()  # it counts no more, and we had no version
+    WITHDRAWN = auto()  # it counts no more, nor does our version
 
 
 class IndexView:
@@ -314,17 +324,19 @@ class IndexView:
 
     # -- paths that are not kept -----------------------------------------------------------------
 
-    def judge_anew(self, path: str) -> tuple[bool, bool]:
+    def judge_anew(self, path: str) -> Judged:
         """What we keep at a path may be something else now. Our version of what we do not keep any
-        more is withdrawn. Returns whether it was, and whether more rows count than before."""
+        more is withdrawn."""
         rows = self.all_rows(path)
         after = [replace(row, apart=not self.keeps(path, row.entry.kind)) for row in rows]
         if after == rows:
-            return False, False
+            return Judged.THE_SAME
         self.some_apart = True
-        grows = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
+        is_kept = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
         self.change(rows, after)
-        return self.withdraw(path), grows
+        if self.withdraw(path):
+            return Judged.WITHDRAWN
+        return Judged.KEPT if is_kept else Judged.NOT_KEPT
 
     def withdraw(self, path: str) -> bool:
         """If we do not keep what we have at a path, it is ours no longer, and that is said once.

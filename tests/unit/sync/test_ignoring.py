@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
+from leftzmq.sync.facts import TimePassed
+from leftzmq.sync.jobs import WriteChunks
 from leftzmq.sync.versions.counters import Counters
-from tests.helpers.mesh import Device, Mesh
+from tests.helpers.mesh import Device, Held, Mesh
 
 
 @pytest.fixture
@@ -371,3 +373,26 @@ def test_rules_that_are_removed_first_with_their_folder_do_not_tell_what_they_ig
     quiet(mesh)
     assert names(a) == names(b) == set()
     assert not any(b"secret" in path.name.encode() for path in (b.share / ".left").rglob("*"))
+
+
+def test_a_file_that_is_being_received_and_becomes_ignored_is_not_put_there(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    held = Held(b, WriteChunks)
+    a.write("large", bytes(range(256)) * 20_000)
+    a.scan()
+    while not held.jobs:
+        if not mesh.step():
+            mesh.now += 0.1
+            for device in (a, b):
+                device.take(TimePassed())
+    assert list(b.share.rglob("*.lefting"))
+    local(mesh, b, "large")
+    for job in held.jobs:
+        b.take(b.runner.run(job))
+    b.do = held._do  # type: ignore[method-assign]
+    quiet(mesh)
+    assert names(b) == set() and not list(b.share.rglob("*.lefting"))
+    local(mesh, b)
+    quiet(mesh)
+    assert text(b, "large") == text(a, "large")

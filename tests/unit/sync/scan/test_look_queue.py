@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from leftzmq.sync.scan.look_queue import LOOK_PATHS, LOOKS_AT_ONCE, SETTLE_S, LookQueue
+from leftzmq.sync.scan.look_queue import (
+    LOOK_PATHS,
+    LOOKS_AT_ONCE,
+    RULES_FIRST_S,
+    SETTLE_S,
+    LookQueue,
+)
 from leftzmq.sync.scan.touched_paths import TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import Kind, ScanKey
@@ -155,3 +161,35 @@ def test_another_file_under_the_name_is_waited_for_as_if_it_were_the_first() -> 
     assert touched.bound == now + 30.0, "doubled"
     assert not touched.saw(replace(one, inode=8), patience_s, now + 11.0)
     assert touched.rest_s == 1.0 and touched.bound == now + 21.0
+
+
+def test_what_a_file_of_rules_may_ignore_is_looked_at_after_it() -> None:
+    look_queue = LookQueue(PathLocks())
+    for path in ("d/x", "other", "d/.leftignore", "d/e/y"):
+        look_queue.touch(path, 1.0, closed=True, rest_s=0.0)
+    assert look_queue.next_looks(1.0) == [("other", "d/.leftignore")]
+    assert look_queue.next_looks(1.5) == []
+    over(look_queue, "d/.leftignore", 2.0)
+    assert look_queue.next_looks(2.0) == [("d/x", "d/e/y")]
+
+
+def test_what_waits_for_rules_that_do_not_stand_still_waits_for_so_long_and_costs_no_turns() -> (
+    None
+):
+    look_queue = LookQueue(PathLocks())
+    look_queue.touch(".leftignore", 1.0, closed=False, rest_s=0.0)
+    for number in range(100):
+        look_queue.touch(f"{number}", 1.0, closed=True, rest_s=0.0)
+    now, turns = 1.0, 0
+    while (due := look_queue.first_due()) is not None and due < 1.0 + RULES_FIRST_S:
+        now, turns = max(now, due), turns + 1
+        for paths in look_queue.next_looks(now):
+            assert paths == (".leftignore",)
+            look_queue.answered()
+            touched = look_queue.touched.get(".leftignore")
+            assert touched is not None
+            look_queue.not_looked_at(".leftignore")
+            look_queue.look_at(".leftignore", touched, now + 1.0)
+    assert turns < 15
+    (first, second) = look_queue.next_looks(1.0 + RULES_FIRST_S)
+    assert len(first) + len(second) > 100
