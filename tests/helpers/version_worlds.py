@@ -53,6 +53,7 @@ class Device:
     readers: letters of devices that it can reach, too, and that may only read
     before_scan: called before a scan of what lies on the disk
     away: paths that it does not keep; a conflict copy is judged by the name of its file
+    unwanted: paths that it does not fetch
     to_scan: paths that it keeps again, and has not looked at yet
     heard_at: by device and path, the sequence under which the device said last what it has there
     """
@@ -68,6 +69,7 @@ class Device:
     readers: str = ""
     before_scan: Callable[[Device, Observed], None] = lambda device, observed: None
     away: set[str] = field(default_factory=set)
+    unwanted: set[str] = field(default_factory=set)
     to_scan: set[str] = field(default_factory=set)
     heard_at: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ class Device:
         self.store.heads.begin_life(make_life(mark, 1_700_000_000 + self.starts, bytes(4)))
         self.index_view = IndexView(self.store)
         self.index_view.keeps = lambda path, kind: self.keeps(path)
+        self.index_view.wants = lambda path, kind: self.wants(path)
         self.resolver = Resolver(self.index_view)
         self.index_view.walked = True  # what changed while it was away is scanned at once
         self.index_view.reach = sum(
@@ -94,6 +97,15 @@ class Device:
 
     def keeps(self, path: str) -> bool:
         return original_name(path) not in self.away
+
+    def wants(self, path: str) -> bool:
+        return original_name(path) not in self.unwanted
+
+    def want(self, path: str, *, wants: bool) -> None:
+        """From now on it fetches the path, or does not. What is here stays."""
+        (self.unwanted.discard if wants else self.unwanted.add)(path)
+        for each in sorted(name for name in {path, *self.known()} if original_name(name) == path):
+            self.index_view.judge_anew(each)
 
     def keep(self, path: str, *, keeps: bool) -> None:
         """From now on it keeps the path, or does not."""
@@ -217,12 +229,19 @@ class World:
 
     readers: letters of devices that may only read, beside them
     keeping: devices stop keeping paths, and keep them again
+    wanting: devices stop fetching paths, too, and fetch them again
     """
 
     def __init__(
-        self, stores: dict[str, Store], seed: int, readers: str = "", *, keeping: bool = False
+        self,
+        stores: dict[str, Store],
+        seed: int,
+        readers: str = "",
+        *,
+        keeping: bool = False,
+        wanting: bool = False,
     ) -> None:
-        self.keeping = keeping
+        self.keeping, self.wanting = keeping or wanting, wanting
         self.dice = random.Random(seed)
         self.now_ns = START_NS
         self.devices = {}
@@ -256,6 +275,10 @@ class World:
         """One device, or all, stop keeping a path, or keep it again; or they look at what they keep
         again, some time later."""
         path, devices = self.dice.choice(PATHS), list(self.devices.values())
+        if self.wanting and self.dice.random() < 0.5:
+            device = self.dice.choice(devices)
+            device.want(path, wants=not device.wants(path))
+            return
         if self.dice.random() < 0.6:
             devices = [self.dice.choice(devices)]
         if self.dice.random() < 0.3:

@@ -61,8 +61,10 @@ class IndexView:
     accepted: what users let pass the guard, here or on another device
     kept: paths of which `leftings` keeps a partial file with which a transfer is to continue
     apart: paths that cannot be here beside another spelling (sync/versions/name_clashes)
-    keeps: whether this device keeps what is at a path, if it is of this kind. The rows of paths
-        that it does not keep stay in the index, and nothing follows from them here
+    keeps: whether this device may keep what is at a path, if it is of this kind: no rule ignores it
+    wants: whether it fetches what is at a path. What is here already is kept in any case. The rows
+        of paths that it does not keep stay in the index, and nothing follows from them here
+    dropped: paths that count as if nothing of ours were here: they are being let go
     some_apart: whether there may be rows of paths that this device does not keep
     has_bases: whether versions may be kept of paths that this device stopped keeping
     touched: paths at which something may have changed that this device made and nobody takes; empty
@@ -83,6 +85,8 @@ class IndexView:
         self.changing: Callable[[str], bool] = lambda path: False
         self.unseen: Callable[[str], bool] = lambda path: False
         self.keeps: Callable[[str, Kind], bool] = lambda path, kind: True
+        self.wants: Callable[[str, Kind], bool] = lambda path, kind: True
+        self.dropped: set[str] = set()
         self.has_bases, self.some_apart = store.has_bases, store.has_apart
         self.walked = False
         self.unsure: set[str] = set()
@@ -125,7 +129,8 @@ class IndexView:
 
     def new_row(self, entry: Entry, holders: int) -> Row:
         """A version that nobody had so far."""
-        apart = not self.keeps(entry.path, entry.kind)
+        here = bool(holders & OURS) or self._is_here(entry.path)
+        apart = self._is_apart(entry.path, entry.kind, here)
         self.some_apart = self.some_apart or apart
         return Row(entry, holders, apart=apart)
 
@@ -304,6 +309,8 @@ class IndexView:
         if not placed:
             after.append(replace(self.new_row(entry, OURS), seq=seq, scan=key, noise=noise))
         self.change(rows, after)
+        if self.some_apart and entry.deleted:
+            self.judge_anew(entry.path)  # what is not here any more may not be wanted
 
     def take_row(
         self, rows: list[Row], entry: Entry, key: ScanKey | None, noise: bool = False
@@ -327,8 +334,25 @@ class IndexView:
     def judge_anew(self, path: str) -> Judged:
         """What we keep at a path may be something else now. Our version of what we do not keep any
         more is withdrawn."""
+        return self._judge(path, self._is_here(path))
+
+    def something_lies(self, path: str) -> None:
+        """Something that is synced lies at a path, so that is kept: what others have of it counts,
+        wanted or not."""
+        if self.some_apart and path not in self.dropped:
+            self._judge(path, here=True)
+
+    def _is_here(self, path: str) -> bool:
+        """Whether we have something live at a path and do not let it go."""
+        ours = ours_of(self.all_rows(path))
+        return ours is not None and not ours.entry.deleted and path not in self.dropped
+
+    def _is_apart(self, path: str, kind: Kind, here: bool) -> bool:
+        return not self.keeps(path, kind) or not (here or self.wants(path, kind))
+
+    def _judge(self, path: str, here: bool) -> Judged:
         rows = self.all_rows(path)
-        after = [replace(row, apart=not self.keeps(path, row.entry.kind)) for row in rows]
+        after = [replace(row, apart=self._is_apart(path, row.entry.kind, here)) for row in rows]
         if after == rows:
             return Judged.THE_SAME
         self.some_apart = True

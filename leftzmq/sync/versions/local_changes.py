@@ -29,6 +29,7 @@ from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
 def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
     """A scan found this at its path. Returns our new version, if it is one."""
+    index_view.something_lies(observed.path)
     rows = index_view.rows(observed.path)
     index_view.unsure.discard(observed.path)
     begun = index_view.begun.get(observed.path)

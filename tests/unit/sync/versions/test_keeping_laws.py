@@ -42,14 +42,19 @@ def said_of(device: Device, other: Device) -> dict[str, Rank]:
     return {row.entry.path: row.entry.rank for row in rows}
 
 
-def one_case(stores: dict[str, Store], seed: int) -> None:
-    world = World(stores, seed, keeping=True)
+def one_case(stores: dict[str, Store], seed: int, *, wanting: bool = False) -> None:
+    world = World(stores, seed, keeping=True, wanting=wanting)
     for _ in range(world.dice.randrange(2, 18)):
         world.step()
     world.quiet()
     devices = list(world.devices.values())
     for path in PATHS:
-        keepers = [device for device in devices if device.keeps(path)]
+        # What is not fetched is kept all the same where it is.
+        keepers = [
+            device
+            for device in devices
+            if device.keeps(path) and (device.wants(path) or path in device.disk)
+        ]
         for device in keepers[1:]:
             assert device.kept_tree().get(path) == keepers[0].kept_tree().get(path), path
     for device in devices:
@@ -60,6 +65,8 @@ def one_case(stores: dict[str, Store], seed: int) -> None:
         for path in PATHS:
             if not device.keeps(path):
                 device.keep(path, keeps=True)
+            if not device.wants(path):
+                device.want(path, wants=True)
     world.quiet()
     a, *others = devices
     for other in others:
@@ -77,5 +84,16 @@ def test_paths_that_come_and_go_lose_nothing_and_end_equal(
     for seed in range(first, first + CASES_A_TEST):
         try:
             one_case(stores, seed)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
+@pytest.mark.parametrize("first", range(0, CASES, CASES_A_TEST))
+def test_paths_that_are_not_fetched_for_a_while_lose_nothing_and_end_equal(
+    stores: dict[str, Store], first: int
+) -> None:
+    for seed in range(first, first + CASES_A_TEST):
+        try:
+            one_case(stores, seed, wanting=True)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
