@@ -262,11 +262,12 @@ def _device(top: Table) -> DeviceConfig:
 
 def _folder(table: Table) -> FolderConfig:
     limits = ("trash_days", "trash_percent", "min_free_percent")
-    more = ("index_entries", "index_entry_bytes", "patience_s")
+    more = ("index_entries", "index_entry_bytes", "patience_s", "ignore", "litter")
     table.allow("id", "path", "secret", *limits, *more)
     patience_s = table.number("patience_s", MIN_PATIENCE_S, MAX_PATIENCE_S, "seconds", PATIENCE_S)
     id, path, secret = table.name("id"), table.path("path"), table.path("secret")
-    return FolderConfig(id, path, secret, _limits(table), patience_s)
+    ignore, litter = table.texts("ignore"), table.yes_or_no("litter", True)
+    return FolderConfig(id, path, secret, _limits(table), patience_s, ignore, litter)
 
 
 def _limits(table: Table) -> Limits:

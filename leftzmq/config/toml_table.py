@@ -24,6 +24,7 @@ _EXAMPLES = {
     "id": 'id = "share"',
     "path": 'path = "../share"',
     "secret": 'secret = "../share.secret"',
+    "ignore": 'ignore = ["*.iso", "/scratch/"]',
 }
 _TOML_TYPES = {
     bool: "true or false",
@@ -66,6 +67,18 @@ class Table:
             return value
         do = f'write {key} = "..."'
         raise ConfigError(f"wants text in quotes, got {kind_of(value)}", self.where(key), do)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts, which may be empty; without any if it is left out."""
+        value, do = self.values.get(key, []), f"write {_EXAMPLES[key]}"
+        if not isinstance(value, list):
+            what = f"wants a list of texts, got {kind_of(value)}"
+            raise ConfigError(what, self.where(key), do)
+        for number, one in enumerate(value, start=1):
+            if not isinstance(one, str):
+                what = f"wants a list of texts, and no. {number} of it is {kind_of(one)}"
+                raise ConfigError(what, self.where(key), do)
+        return tuple(value)
 
     def required(self, key: str) -> str:
         value = self.text(key)

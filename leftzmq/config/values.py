@@ -79,7 +79,10 @@ class FolderConfig:
     """One [[folder]]; its paths are absolute, links in them followed.
 
     patience_s: how long to wait for a file that is being written, before its present state is
-    taken.
+    taken
+    ignore: the rules of what to ignore that only this device has, one a text. A rule may be wrong:
+        it has no effect then, and the others hold
+    litter: whether the built-in list of what to ignore holds
     """
 
     id: str
@@ -87,6 +90,8 @@ class FolderConfig:
     secret: Path
     limits: Limits = Limits()
     patience_s: float = PATIENCE_S
+    ignore: tuple[str, ...] = ()
+    litter: bool = True
 
 
 @dataclass(frozen=True, slots=True)

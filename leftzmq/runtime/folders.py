@@ -137,13 +137,16 @@ class Folders:
         self._by_id[id] = opened.folder
         self._works_on(opened.context)
         self._handle(FolderBegun(id))
+        self._handle(self._openings.local_rules(id))
 
     def tune(self, config: FolderConfig) -> None:
-        """A folder goes on with other limits, or with another patience."""
+        """A folder goes on with other limits, another patience, or other rules of what this device
+        ignores."""
         if config.id in self._coming:
             self._coming[config.id] = config, self._coming[config.id][1]
         elif config.id in self._by_id:
             self._openings.tune(config)
+            self._handle(self._openings.local_rules(config.id))
 
     def remove(self, id: str) -> None:
         """The folder was taken off this device. What is kept of it stays."""

@@ -26,6 +26,7 @@ from leftzmq.errors import IndexFailed, ShareError, Stop, StopCause
 from leftzmq.index.store import Store
 from leftzmq.runtime.folder_secrets import folder_keys
 from leftzmq.statedir import StateDir
+from leftzmq.sync.facts import LocalRulesSet
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.link import DeviceKey
@@ -221,7 +222,13 @@ class Openings:
         self._open[id] = opened
         opened.folder.goes_on_after(before.folder)
         before.close()
+        self.tune(self._configs[id])  # they may have changed while a worker opened it
         return opened
+
+    def local_rules(self, id: str) -> LocalRulesSet:
+        """Return the rules of what to ignore that only this device has, as peer.toml has them."""
+        config = self._configs[id]
+        return LocalRulesSet(id, config.ignore, config.litter)
 
     def close_share(self, id: str) -> None:
         """Release the share of a folder that is stopped for good."""
@@ -263,7 +270,19 @@ class Openings:
         device, peers = self._opening.device, self._opening.peers
         limits, patience_s = config.limits, config.patience_s
         epochs, hold = self._opening.epochs(keys), self._holds[config.id]
-        return Folder(config.id, keys, epochs, device, store, peers, limits, patience_s, hold)
+        return Folder(
+            config.id,
+            keys,
+            epochs,
+            device,
+            store,
+            peers,
+            limits,
+            patience_s,
+            hold,
+            config.ignore,
+            litter=config.litter,
+        )
 
 
 def _set_aside(store: Store) -> Iterator[str]:

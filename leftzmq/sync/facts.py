@@ -74,6 +74,16 @@ class LimitsSet:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalRulesSet:
+    """These rules of what to ignore are those of this device alone from now on. litter: whether the
+    built-in list holds."""
+
+    folder: str
+    ignore: tuple[str, ...]
+    litter: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """All sockets are bound and the ZAP gate is tested."""
 
@@ -623,6 +633,7 @@ Fact = (
     | Asked
     | TimePassed
     | LimitsSet
+    | LocalRulesSet
     | PausesSet
     | Started
     | JobDone

@@ -32,6 +32,7 @@ from leftzmq.statedir import (
 )
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.server_sockets import why_not_bound
+from leftzmq.tree.ignoring.rule_file import parse_local
 
 WRONG: Final = 2
 
@@ -61,7 +62,8 @@ def _there(config: Config | None) -> dict[str, object]:
 
 
 def _mistakes_around(config: Config) -> list[LeftError]:
-    """Return what would keep an agent, or one of its folders, from beginning."""
+    """Return what would keep an agent, or one of its folders, from beginning; and which rules of
+    what to ignore have no effect."""
     found: list[LeftError] = []
     state = config.device.state
     with _noted(found):
@@ -70,6 +72,7 @@ def _mistakes_around(config: Config) -> list[LeftError]:
         check_state_dir(state)
         _check_key(config, device_key_file(state))
     for folder in config.folders:
+        found += _mistakes_in_rules(config.file, folder)
         is_known = index_file(state, folder.id).exists()
         with _noted(found):
             check_secret(state, folder)
@@ -93,6 +96,13 @@ def _check_key(config: Config, file: Path) -> None:
     if file.exists():
         pair = device_key.load(file)
         nobody_has_our_key(config, pair.public)
+
+
+def _mistakes_in_rules(file: Path, folder: FolderConfig) -> Iterator[LeftError]:
+    """Return what has no effect of the rules that only this device has."""
+    rules = parse_local(folder.ignore)
+    for mistake in rules.mistakes if rules.unusable is None else (rules.unusable,):
+        yield ConfigError(mistake.said("rule"), f"{file}: [[folder]] {folder.id} ignore")
 
 
 def _check_share(folder: FolderConfig, is_known: bool) -> None:

@@ -45,7 +45,7 @@ class ChangesFolders(Protocol):
         """The folder was taken off this device."""
 
     def tune(self, config: FolderConfig) -> None:
-        """A folder goes on, with these limits and this patience."""
+        """A folder goes on, with other values of what can change while it runs."""
 
 
 class Lines(Protocol):

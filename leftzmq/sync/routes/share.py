@@ -14,6 +14,7 @@ from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import (
     BytesDoubted,
     FoundDeletedBytes,
+    LocalRulesSet,
     MountChanged,
     PathsCleared,
     PathsSettled,
@@ -51,6 +52,7 @@ class ShareRoutes:
         to(WatchRegained, lambda folder: folder.scheduler.on_watch_regained)
         to(MountChanged, lambda folder: folder.scheduler.on_mount_changed)
         to(RescanWanted, lambda folder: folder.scheduler.on_rescan_wanted)
+        to(LocalRulesSet, lambda folder: folder.keeping.on_local_rules_set)
         to(BytesDoubted, lambda folder: folder.bit_rot.on_bytes_doubted)
         to(BytesChecked, lambda folder: folder.bit_rot.on_bytes_checked)
         to(Walked, lambda folder: folder.scheduler.on_walked)

@@ -21,11 +21,11 @@ from leftzmq.disk.scan.sighting import RulesRead, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import ours_of
 from leftzmq.sync.actions import Outputs, Tell, WatchAnew
-from leftzmq.sync.facts import PathsReconsidered, RescanWanted
+from leftzmq.sync.facts import LocalRulesSet, PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView, Judged
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.ignoring.rule_file import Mistake, parse_local, parse_rules
+from leftzmq.tree.ignoring.rule_file import parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
 from leftzmq.tree.path import is_within, path_of_key, sort_key
 from leftzmq.wire.local import EventKind
@@ -123,6 +123,9 @@ class Keeping:
             self._first_walk_comes = True
         return self._show_faults()
 
+    def on_local_rules_set(self, fact: LocalRulesSet, now: float) -> Outputs:
+        return self.tune(fact.ignore, litter=fact.litter)
+
     def tune(self, local: Sequence[str], *, litter: bool) -> Outputs:
         """From now on these are the rules that only this device has."""
         packed = _packed(local, litter=litter)
@@ -170,11 +173,12 @@ class Keeping:
         """Shows lines without effect, and files that cannot be read, as Problems."""
         by_file: dict[str, list[str]] = {}
         for path, mistake in self.rules.mistakes():
-            by_file.setdefault(path, []).append(_said(path, mistake))
+            by_file.setdefault(path, []).append(mistake.said("line" if path else "rule"))
         out: Outputs = []
         for path, said in by_file.items():
             more = f"; and {len(said) - FAULTS_SHOWN} more" if len(said) > FAULTS_SHOWN else ""
-            detail = "; ".join(said[:FAULTS_SHOWN]) + more
+            where = "" if path else "`ignore` in peer.toml: "
+            detail = where + "; ".join(said[:FAULTS_SHOWN]) + more
             out += self._problems.show(
                 Problem(self._folder, path, ProblemKind.RULES_FAULTY, detail)
             )
@@ -279,9 +283,3 @@ def _packed(local: Sequence[str], *, litter: bool) -> bytes:
     """The same bytes for the same rules."""
     words = ["litter" if litter else "", *local]
     return "\0".join(words).encode(errors="surrogateescape")
-
-
-def _said(path: str, mistake: Mistake) -> str:
-    place = ("line" if path else "rule") + f" {mistake.line}: " if mistake.line else ""
-    text = f"{mistake.text!r}: " if mistake.text else ""
-    return f"{place}{text}{mistake.fault.value}"

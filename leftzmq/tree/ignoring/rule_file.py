@@ -48,6 +48,12 @@ class Mistake:
     fault: RuleFault
     text: str = ""
 
+    def said(self, unit: str) -> str:
+        """The sentence that a user reads. unit: what has the number, "line" or "rule"."""
+        place = f"{unit} {self.line}: " if self.line else ""
+        text = f"{self.text!r}: " if self.text else ""
+        return f"{place}{text}{self.fault.value}"
+
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:

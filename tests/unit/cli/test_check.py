@@ -72,6 +72,21 @@ def test_every_table_with_a_mistake_is_named(capsys: pytest.CaptureFixture[str])
     ]
 
 
+def test_rules_that_have_no_effect_are_named_by_their_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = 'ignore = ["*.iso", "[open", "/scratch/", "a//b"]\n'
+    said = checked(DEVICE + FOLDER + rules, capsys)
+    assert [line.rpartition(" (")[0] for line in said] == [
+        "peer.toml: [[folder]] docs ignore: rule 2: '[open': "
+        "the bracket is never closed, so the rule matches nothing",
+        "peer.toml: [[folder]] docs ignore: rule 4: 'a//b': "
+        "two slashes follow each other, so the rule matches nothing",
+    ]
+    (said,) = checked(DEVICE + FOLDER + f"ignore = {['x'] * 10_001}", capsys)
+    assert "docs ignore: the file has over 10,000 rules" in said
+
+
 def test_a_file_that_is_missing_or_no_toml_is_one_mistake(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -485,6 +485,14 @@ def test_what_a_folder_may_take_up_is_configurable(tmp_path: Path) -> None:
     assert folder.patience_s == 2.5
 
 
+def test_what_a_folder_ignores_on_this_device_alone_is_a_list_of_texts(tmp_path: Path) -> None:
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER)).folders
+    assert folder.ignore == () and folder.litter
+    rules = 'ignore = ["*.iso", "/scratch/", "[open"]\nlitter = false\n'
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER + rules)).folders
+    assert folder.ignore == ("*.iso", "/scratch/", "[open") and not folder.litter
+
+
 LIMITS = [
     ("trash_days = 0", "trash_days: is 0 (write a number of days from 1 to 36500"),
     ("trash_days = true", "trash_days: wants a number, got true or false"),
@@ -497,6 +505,11 @@ LIMITS = [
     ('index_entries = "many"', "index_entries: wants a number, got text"),
     ("index_entry_bytes = 20000", "index_entry_bytes: is 20000 "),
     ("patience_s = 1", "patience_s: is 1 (write a number of seconds from 2 to 86400"),
+    ('ignore = "*.iso"', 'ignore: wants a list of texts, got text (write ignore = ["*.iso", '),
+    ("ignore = 7", "ignore: wants a list of texts, got a whole number"),
+    ('ignore = ["a", 7]', "ignore: wants a list of texts, and no. 2 of it is a whole number ("),
+    ('ignore = [["a"]]', "ignore: wants a list of texts, and no. 1 of it is a list ("),
+    ("litter = 1", "litter: wants true or false, got a whole number"),
     ("min_free = 1", 'min_free: is not known (did you mean "min_free_percent"?'),
     ("trash_day = 1", 'trash_day: is not known (did you mean "trash_days"?'),
 ]

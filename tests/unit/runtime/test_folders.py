@@ -12,12 +12,19 @@ import pytest
 
 from leftzmq.config import FolderConfig, Limits
 from leftzmq.disk.watcher import Report
-from leftzmq.errors import KeyFileError, StopCause
+from leftzmq.errors import KeyFileError, Stop, StopCause
 from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.runtime.folders import TAKEN_OFF, Folders
 from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.statedir import StateDir, make_secret
-from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped, FolderTakenOff
+from leftzmq.sync.facts import (
+    Fact,
+    FolderAdded,
+    FolderBegun,
+    FolderStopped,
+    FolderTakenOff,
+    LocalRulesSet,
+)
 from leftzmq.sync.folder import Folder, FolderState
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import OurSide, Peers
@@ -25,6 +32,7 @@ from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.peers.roster.making import Signatory
 from leftzmq.sync.peers.roster.rosters import Rosters
+from leftzmq.tree.entry import Kind
 from leftzmq.wire.local import Event, EventKind
 from leftzmq.work.folder_context import FolderContext
 from tests.helpers.roster_keeper import RosterKeeper
@@ -145,7 +153,8 @@ def test_a_new_folder_is_there_at_once_and_opened_later(here: Here) -> None:
     here.openings.open_anew("two")
     here.folders.take_over("two")
     assert here.by_id["two"] is not folder and here.by_id["two"].stopped is None
-    assert here.facts[1:] == [FolderBegun("two")] and here.runs["two"].id == "two"
+    begun, rules = FolderBegun("two"), LocalRulesSet("two", (), litter=True)
+    assert here.facts[1:] == [begun, rules] and here.runs["two"].id == "two"
 
 
 def test_the_secret_of_a_new_folder_is_made_and_of_one_that_was_here_it_must_be_there(
@@ -238,6 +247,22 @@ def test_other_limits_are_used_by_jobs_and_by_a_folder_that_is_opened_again(here
     here.openings.open_anew("one")
     assert here.openings._anew["one"].context is not None
     assert here.openings._anew["one"].context.limits == limits
+
+
+def test_other_rules_are_told_to_a_folder_that_runs_and_to_one_that_is_opened_again(
+    here: Here,
+) -> None:
+    rules = replace(here.config("one"), ignore=("*.iso",), litter=False)
+    here.facts.clear()
+    here.folders.tune(rules)
+    assert here.facts == [LocalRulesSet("one", ("*.iso",), False)]
+    here.openings.open_anew("one")
+    here.folders.tune(replace(rules, limits=Limits(trash_days=7.0), ignore=("*.o",)))
+    here.by_id["one"].stop(Stop(StopCause.HELD_UP, "for a test"))
+    here.facts.clear()
+    here.folders.take_over("one")
+    assert here.facts == [FolderBegun("one"), LocalRulesSet("one", ("*.o",), False)]
+    assert here.by_id["one"].keeping.why_not("x.iso", Kind.FILE) is not None
 
 
 def test_a_folder_that_is_not_there_is_removed_without_a_word(here: Here) -> None:

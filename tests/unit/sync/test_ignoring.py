@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.facts import TimePassed
+from leftzmq.sync.facts import LocalRulesSet, TimePassed
 from leftzmq.sync.jobs import WriteChunks
 from leftzmq.sync.versions.counters import Counters
 from tests.helpers.mesh import Device, Held, Mesh
+from tests.sim.node import FOLDER
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def rules(device: Device, *lines: str, path: str = ".leftignore") -> None:
 
 
 def local(mesh: Mesh, device: Device, *lines: str) -> None:
-    device.folder.keeping.tune(lines, litter=True)
+    device.take(LocalRulesSet(FOLDER, lines, litter=True))
     mesh.settle()
 
 

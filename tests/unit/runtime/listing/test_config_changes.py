@@ -82,8 +82,9 @@ def test_folders(folders: tuple[FolderConfig, ...], found: ConfigChanges) -> Non
 
 
 def test_what_is_read_when_it_is_used_is_named_by_its_key() -> None:
-    tuned = replace(FOLDER, limits=Limits(trash_days=7.0, index_entries=5_000), patience_s=5.0)
-    keys = ("trash_days", "index_entries", "patience_s")
+    limits = Limits(trash_days=7.0, index_entries=5_000)
+    tuned = replace(FOLDER, limits=limits, patience_s=5.0, ignore=("*.iso",), litter=False)
+    keys = ("trash_days", "index_entries", "patience_s", "ignore", "litter")
     found = ConfigChanges(
         tuned=(tuned,),
         used=("[discovery] local", *(f"[[folder]] share {key}" for key in keys)),
