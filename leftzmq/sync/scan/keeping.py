@@ -281,5 +281,4 @@ def _with_lists(rules: IgnoreRules, local: Sequence[str], *, litter: bool) -> Ig
 
 def _packed(local: Sequence[str], *, litter: bool) -> bytes:
     """The same bytes for the same rules."""
-    words = ["litter" if litter else "", *local]
-    return "\0".join(words).encode(errors="surrogateescape")
+    return repr((litter, *local)).encode()  # a rule may have any character, also a NUL
