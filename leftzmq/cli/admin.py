@@ -10,17 +10,17 @@ from pathlib import Path
 from leftzmq import __version__
 from leftzmq.cli.accept import add_held, decide
 from leftzmq.cli.asking import add_config
-from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.importing import Importing
 from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
-from leftzmq.cli.problems import add_problems, problems
+from leftzmq.cli.paths.conflicts import add_conflicts, conflicts
+from leftzmq.cli.paths.problems import add_problems, problems
+from leftzmq.cli.paths.trash import add_trash, trash
 from leftzmq.cli.service.pause import add_pause, pause
 from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
 from leftzmq.cli.shell import Parser, guarded
-from leftzmq.cli.trash import add_trash, trash
 from leftzmq.cli.wait import add_wait, wait
 from leftzmq.config import config_file, load_device
 from leftzmq.errors import KeyFileError

@@ -12,7 +12,7 @@ from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
 from leftzmq.cli.format.clock import iso_time, local_time, period, unix_of
 from leftzmq.cli.format.columns import columns
 from leftzmq.cli.format.event_lines import human_bytes, printable
-from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
+from leftzmq.cli.paths.paging import Item, Pages, add_paging, print_json, print_more, shown
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.disk.trash.trash import is_batch

@@ -13,7 +13,7 @@ from leftzmq.cli.format.clock import UNDATED, iso_time, local_time
 from leftzmq.cli.format.columns import columns
 from leftzmq.cli.format.event_lines import human_bytes, printable
 from leftzmq.cli.format.terminal import may_style
-from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
+from leftzmq.cli.paths.paging import Item, Pages, add_paging, print_json, print_more, shown
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.transport.ipc.client import ask

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from leftzmq.cli.asking import add_common
 from leftzmq.cli.format.event_lines import printable
-from leftzmq.cli.paging import Pages, add_paging, print_json, print_more, shown
+from leftzmq.cli.paths.paging import Pages, add_paging, print_json, print_more, shown
 from leftzmq.config import load_device
 
 _TEXT: Final = "what keeps paths of a folder from being in sync, the oldest first"
