@@ -15,6 +15,7 @@ from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
 from leftzmq.cli.paths.conflicts import add_conflicts, conflicts
+from leftzmq.cli.paths.ignored import add_ignored, ignored
 from leftzmq.cli.paths.problems import add_problems, problems
 from leftzmq.cli.paths.trash import add_trash, trash
 from leftzmq.cli.service.pause import add_pause, pause
@@ -69,6 +70,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return pause(options)
         case "problems":
             return problems(options)
+        case "ignored":
+            return ignored(options)
         case "conflicts":
             return conflicts(options)
         case "trash":
@@ -114,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     add_wait(commands)
     add_pause(commands)
     add_problems(commands)
+    add_ignored(commands)
     add_trash(commands)
     add_conflicts(commands)
     add_held(commands)

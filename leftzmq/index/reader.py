@@ -169,6 +169,18 @@ class Reader:
         found = self._ask("SELECT 1 FROM version WHERE apart = 1 LIMIT 1").fetchone()
         return found is not None
 
+    def not_kept(self, nobody: int) -> tuple[int, int]:
+        """The number of paths of which others have something, and that this device does not keep;
+        and of paths of which our version was withdrawn. nobody: the bits of devices that do not
+        count, and ours."""
+        theirs = self._ask(
+            "SELECT count(DISTINCT path) FROM version INDEXED BY version_apart"
+            " WHERE apart = 1 AND deleted = 0 AND holders & ~? != 0",
+            (nobody,),
+        ).fetchone()
+        ours = self._ask("SELECT count(*) FROM base").fetchone()
+        return theirs[0], ours[0]
+
     def rule_scans(self, paths: Iterable[str]) -> dict[str, ScanKey | None]:
         """The stats with which these files of ignore rules were read last."""
         question = "SELECT path, scan FROM rules WHERE path IN"

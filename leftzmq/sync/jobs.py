@@ -17,6 +17,7 @@ from leftzmq.disk.apply.outcome import Outcome
 from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
 from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return
 from leftzmq.disk.fs.interface import Buffer
+from leftzmq.disk.scan.lying import Lying
 from leftzmq.disk.scan.sighting import RulesRead, Sighting, SliceSighting
 from leftzmq.disk.trash.retention import Swept, TrashClock
 from leftzmq.errors import Problem, Refused, Stop
@@ -766,6 +767,45 @@ class JoinPlanRead:
     plan: JoinPlan
 
 
+# -- what is ignored -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LookWhatLies:
+    """What lies at a path now? A user asks by which rule it is ignored."""
+
+    folder: str
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LyingSeen:
+    folder: str
+    number: int
+    lies: Lying
+
+
+@dataclass(frozen=True, slots=True)
+class CountNotKept:
+    """How many paths does this device not keep? nobody: as in Reader.not_kept."""
+
+    folder: str
+    number: int
+    nobody: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotKeptCounted:
+    """not_kept: paths of which others have something. withdrawn: those of which we had a version
+    that was told."""
+
+    folder: str
+    number: int
+    not_kept: int
+    withdrawn: int
+
+
 # -- files for a user: from the trash, and both versions of a conflict -----------------------------
 
 
@@ -961,6 +1001,8 @@ Job = (
     | ReadChunks
     | FindLacking
     | ReadJoinPlan
+    | LookWhatLies
+    | CountNotKept
     | CheckBytes
     | DropCookie
     | SweepTrash
@@ -996,6 +1038,8 @@ JobDone = (
     | ChunksRead
     | LackingFound
     | JoinPlanRead
+    | LyingSeen
+    | NotKeptCounted
     | BytesChecked
     | CookieDropped
     | TrashSwept
@@ -1045,6 +1089,7 @@ BULK_JOBS = (
     MakeRoom,
     CountLosses,
     ReadJoinPlan,
+    CountNotKept,
     CheckBytes,
 )
 

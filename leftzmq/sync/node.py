@@ -27,6 +27,7 @@ from leftzmq.sync.actions import (
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
+from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.limiting import Limiting
 from leftzmq.sync.admin.open_questions import OpenQuestions
@@ -132,9 +133,13 @@ class Node:
             about.get("unusable", ()),
         )
         self.conflicts = Conflicts(self._names_of_devices)
-        self.join_plans = JoinPlans()
+        self.join_plans, self.ignore_questions = JoinPlans(), IgnoreQuestions()
         self.commands = Commands(
-            folders, self.conflicts, self.join_plans, about.get("unusable", ())
+            folders,
+            self.conflicts,
+            self.join_plans,
+            self.ignore_questions,
+            about.get("unusable", ()),
         )
         self._heartbeat = Heartbeat(folders)
         self.reopening = Reopening()
@@ -174,7 +179,9 @@ class Node:
         ShareRoutes(self.wait_questions, lambda: self._wall_ns).enter(routes)
         ChunkRoutes(self.folders, self.downloader, self.listener, self._stir).enter(routes)
         TicketRoutes(self._stir).enter(routes)
-        QuestionRoutes(self.wait_questions, self.conflicts, self.join_plans).enter(routes)
+        QuestionRoutes(
+            self.wait_questions, self.conflicts, self.join_plans, self.ignore_questions
+        ).enter(routes)
         FolderRoutes(
             self.folders,
             self.reopening,
@@ -183,6 +190,7 @@ class Node:
             self.wait_questions,
             self.conflicts,
             self.join_plans,
+            self.ignore_questions,
             self.peers,
             self._begin_anew,
         ).enter(routes)

@@ -381,6 +381,68 @@ class ConflictResolved(Reply, frozen=True, kw_only=True):
     kept: str
 
 
+# ---- what is ignored ----------------------------------------------------------------------------
+
+
+class IgnoreVerdict(Reply, frozen=True, kw_only=True):
+    """Whether something of this kind is ignored, and by which rule. kind: file, folder, link,
+    other; any: whatever it is. group: of a Group, its value. line: of the rule, from 1 on. matches:
+    the path, or the folder above it, that the rule names. source: litter: which program makes it"""
+
+    kind: str
+    ignored: bool
+    group: str = ""
+    file: str = ""
+    line: int = 0
+    rule: str = ""
+    matches: str = ""
+    source: str = ""
+
+
+class IgnoredShown(Reply, frozen=True, kw_only=True):
+    """lies: of a Lying, its value. verdicts: one; two where nothing lies there, and it depends on
+    what will. unread: the rule file above it that cannot be read, and why; "": all can"""
+
+    folder: str
+    path: str
+    lies: str
+    verdicts: list[IgnoreVerdict]
+    unread: str
+
+
+class RuleFileShown(Reply, frozen=True, kw_only=True):
+    """A rule file that holds. rules, mistakes: how many; mistake_list: the first ones."""
+
+    path: str
+    rules: int
+    uses_gitignore: bool
+    mistakes: int
+    mistake_list: list[str]
+    unread: str
+    cursor: str
+
+
+class LocalRuleShown(Reply, frozen=True, kw_only=True):
+    """number: its place in the list of peer.toml, from 1 on."""
+
+    number: int
+    rule: str
+
+
+class IgnoreRulesPage(Reply, frozen=True, kw_only=True):
+    """after: the cursor of the last file, if more follow; else "". local: the rules of this device
+    alone that hold. not_kept, withdrawn: numbers of paths (NotKeptCounted)"""
+
+    folder: str
+    files: list[RuleFileShown]
+    after: str
+    local: list[LocalRuleShown]
+    local_mistakes: list[str]
+    litter: bool
+    not_kept: int
+    withdrawn: int
+
+
 # ---- trash --------------------------------------------------------------------------------------
 
 

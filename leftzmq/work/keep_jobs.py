@@ -1,4 +1,5 @@
-"""Runs the jobs that keep an agent from losing data: trash, conflict copies, the guard.
+"""Runs the jobs that keep an agent from losing data: trash, conflict copies, the guard, and
+those that tell a user what is ignored.
 
 Part of work/runner. Knows the share and the index. Must not know who asked.
 """
@@ -10,6 +11,7 @@ from typing import Any, Final
 from leftzmq.content.keys import device_mark
 from leftzmq.disk.apply.resolve import Choice, Known, Resolved, Wish, chosen, read_text, resolve
 from leftzmq.disk.apply.restore import Listing, TrashListing, restore
+from leftzmq.disk.scan.lying import lying_at
 from leftzmq.disk.staging.free_space import fits_bytes, nearest
 from leftzmq.disk.trash.make_room import GiveWay
 from leftzmq.disk.trash.retention import DAY_NS, SPARED_NS, TrashSweep
@@ -225,7 +227,24 @@ def _known(row: Row) -> Known | None:
     return None if row.scan is None else Known(row.entry, Held(row.scan, row.entry.content))
 
 
+# ---- what is ignored --------------------------------------------------------------------------
+
+
+def _look_what_lies(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.LookWhatLies
+) -> JobDone:
+    return jobs.LyingSeen(job.folder, job.number, lying_at(context.root, job.path))
+
+
+def _count_not_kept(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.CountNotKept
+) -> JobDone:
+    return jobs.NotKeptCounted(job.folder, job.number, *reader.not_kept(job.nobody))
+
+
 HANDLERS: Final[dict[type, Any]] = {
+    jobs.LookWhatLies: _look_what_lies,
+    jobs.CountNotKept: _count_not_kept,
     jobs.SweepTrash: _sweep,
     jobs.MakeRoom: _make_room,
     jobs.ListTrash: _list_trash,

@@ -15,11 +15,13 @@ from leftzmq.disk.trash.trash import is_batch
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refused
 from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.status import problems
 from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.rules import check_path
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
@@ -36,10 +38,11 @@ class Commands:
         folders: Mapping[str, Folder],
         conflicts: Conflicts,
         join_plans: JoinPlans,
+        ignore_questions: IgnoreQuestions,
         unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._about_copies, self._unusable = folders, conflicts, unusable
-        self._join_plans = join_plans
+        self._join_plans, self._ignore_questions = join_plans, ignore_questions
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """Return the answer, or the jobs that lead to it. None: this class does not know the
@@ -55,6 +58,8 @@ class Commands:
                 ask = self._conflicts
             case "join_plan":
                 ask = self._join_plan
+            case "ignored" | "ignored rules":
+                ask = self._ignored
             case _:
                 return None
         if not self._folders and not self._unusable:
@@ -90,6 +95,16 @@ class Commands:
 
     def _join_plan(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         return self._join_plans.ask(fact.asker, folder, _text(fact, "peer"))
+
+    def _ignored(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        path, after = _text(fact, "path"), _text(fact, "after")
+        if fact.verb == "ignored rules":
+            if after and not is_rule_file(after):
+                return [_no_cursor(fact)]
+            return self._ignore_questions.ask_rules(fact.asker, folder, after)
+        if not path:
+            return [declined(fact.asker, "which path is meant?")]
+        return self._ignore_questions.ask_path(fact.asker, folder, path)
 
     def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         decision = GuardMove.ACCEPT if fact.verb == "accept" else GuardMove.REVERT

@@ -12,6 +12,7 @@ from functools import partial
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
@@ -44,6 +45,7 @@ class FolderRoutes:
     wait_questions: WaitQuestions
     conflicts: Conflicts
     join_plans: JoinPlans
+    ignore_questions: IgnoreQuestions
     peers: Peers
     begin: Callable[[Folder, float], Outputs]
 
@@ -64,6 +66,7 @@ class FolderRoutes:
         out = folder.stop(fact.stop)
         out += self.conflicts.on_folder_stopped(folder.id, fact.stop.why)
         out += self.join_plans.on_folder_stopped(folder.id, fact.stop.why)
+        out += self.ignore_questions.on_folder_stopped(folder.id, fact.stop.why)
         self.wait_questions.on_folder_stopped(folder.id)
         self.listener.on_folder_stopped(folder.id)
         self.downloader.on_folder_stopped(folder.id)

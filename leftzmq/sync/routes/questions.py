@@ -1,5 +1,5 @@
-"""Routes the job results that are needed to answer the command line: of wait, conflicts, trash and
-the plans of joins.
+"""Routes the job results that are needed to answer the command line: of wait, conflicts, trash, the
+plans of joins, and what is ignored.
 
 Knows which machine needs which result. Must not know who asked, or what.
 """
@@ -7,8 +7,10 @@ Knows which machine needs which result. Must not know who asked, or what.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import CookieSeen
@@ -18,6 +20,8 @@ from leftzmq.sync.jobs import (
     CopyResolved,
     JoinPlanRead,
     LackingFound,
+    LyingSeen,
+    NotKeptCounted,
     TrashListed,
     TrashRestored,
     TrashSwept,
@@ -33,6 +37,7 @@ class QuestionRoutes:
     wait_questions: WaitQuestions
     conflicts: Conflicts
     join_plans: JoinPlans
+    ignore_questions: IgnoreQuestions
 
     def enter(self, routes: Routes) -> None:
         to_folder, conflicts = routes.to_folder, self.conflicts
@@ -46,6 +51,9 @@ class QuestionRoutes:
         to_folder(VersionsRead, lambda folder: conflicts.on_versions_read)
         to_folder(CopyResolved, lambda folder: conflicts.on_copy_resolved)
         to_folder(JoinPlanRead, lambda folder: self.join_plans.on_join_plan_read)
+        ignored = self.ignore_questions
+        to_folder(LyingSeen, lambda folder: partial(ignored.on_lying_seen, folder))
+        to_folder(NotKeptCounted, lambda folder: partial(ignored.on_not_kept_counted, folder))
         to_folder(TrashSwept, lambda folder: folder.trash.on_trash_swept)
         to_folder(TrashListed, lambda folder: folder.trash.on_trash_listed)
         to_folder(TrashRestored, lambda folder: folder.trash.on_trash_restored)

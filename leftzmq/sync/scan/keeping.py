@@ -36,6 +36,8 @@ RULES_STAY_S: Final = 2.0
 it may remove its rules first: what they ignored is not to be synced in its last moment."""
 FAULTS_SHOWN: Final = 3  # mistakes of one file
 
+LOCAL_RULES: Final = "`ignore` in peer.toml"  # as a user reads it
+
 _LISTS: Final = "ignore lists"
 _JUDGING: Final = "rows to judge"
 _YES: Final = b"1"
@@ -177,7 +179,7 @@ class Keeping:
         out: Outputs = []
         for path, said in by_file.items():
             more = f"; and {len(said) - FAULTS_SHOWN} more" if len(said) > FAULTS_SHOWN else ""
-            where = "" if path else "`ignore` in peer.toml: "
+            where = "" if path else f"{LOCAL_RULES}: "
             detail = where + "; ".join(said[:FAULTS_SHOWN]) + more
             out += self._problems.show(
                 Problem(self._folder, path, ProblemKind.RULES_FAULTY, detail)

@@ -86,6 +86,17 @@ class Closed:
     mistake: Mistake
 
 
+@dataclass(frozen=True, slots=True)
+class HoldingFile:
+    """A rule file that holds. mistakes: of single lines, in their order. unread: why it cannot be
+    read now; its rules are then those of an earlier reading"""
+
+    path: str
+    file: RuleFile
+    mistakes: tuple[Mistake, ...]
+    unread: Mistake | None
+
+
 class UseOfGitignore(IntEnum):
     """Whether `.gitignore` files rule in a folder. SOME: not all of a rule file and its conflict
     copies say so, so they can ignore, but not undo."""
@@ -225,7 +236,7 @@ class IgnoreRules:
 
     def __init__(self, local: RuleFile = NOTHING, litter: RuleFile = LITTER_RULES) -> None:
         self._files: dict[str, dict[str, RuleFile]] = {}  # by folder and name
-        self._local, self._litter = local, litter
+        self.local, self.litter = local, litter
         # What follows are memories of what follows from the above.
         self._memory = Memory()
         self._matchers: dict[tuple[Group, str], Matcher] = {}
@@ -253,7 +264,7 @@ class IgnoreRules:
             above.append(name_of(at))
             at = parent_of(at)
         if rules is None:
-            unusable = self._local.unusable
+            unusable = self.local.unusable
             closed = None if unusable is None else Closed("", unusable)
             rules = FolderRules("", closed=closed, _lists=self._lists())
             rules = self._remember(self._with_own(rules))
@@ -283,9 +294,22 @@ class IgnoreRules:
             return None
         return folder.path
 
+    def holding(self) -> Iterator[HoldingFile]:
+        """The rule files that hold, those of one folder after the other, in order."""
+        for parent in sorted(self._files):
+            folder, crowded = self.folder(parent), _crowded(parent)
+            too_many = crowded.mistake if folder.closed == crowded else None
+            own = self._files[parent] if folder.ignored is None else {}
+            for name, file in sorted(own.items()):
+                if original_name(name) == LEFTIGNORE or folder.uses_gitignore:
+                    mistakes = [*file.mistakes, *_names_rule_files(file, folder)]
+                    mistakes.sort(key=lambda mistake: mistake.line)
+                    unread = too_many or file.unusable
+                    yield HoldingFile(join(parent, name), file, tuple(mistakes), unread)
+
     def mistakes(self) -> Iterator[tuple[str, Mistake]]:
         """Each mistake with the path of its rule file; "" are the local rules."""
-        found = [("", self._local, self.folder(""))]
+        found = [("", self.local, self.folder(""))]
         for parent in sorted(self._files):
             folder = self.folder(parent)
             for name in sorted(self._files[parent]) if folder.ignored is None else ():
@@ -330,7 +354,7 @@ class IgnoreRules:
                 own.pop(name, None)
             else:
                 own[name] = now
-        changed = self._successor(self._local, self._litter)
+        changed = self._successor(self.local, self.litter)
         changed._files = {folder: own for folder, own in files.items() if own}
         changed._matchers = {
             key: matcher for key, matcher in dict(self._matchers).items() if key[1] not in changes
@@ -344,7 +368,7 @@ class IgnoreRules:
         """With other rules in the second and third group. Unusable local rules keep the last
         ones."""
         if local.unusable is not None:
-            local = replace(self._local, mistakes=(), unusable=local.unusable)
+            local = replace(self.local, mistakes=(), unusable=local.unusable)
         changed = self._successor(local, litter)
         changed._files = self._files
         changed._matchers = {
@@ -399,7 +423,7 @@ class IgnoreRules:
         return tuple(readings) if is_sure else (*readings, None)
 
     def _lists(self) -> tuple[_Reading, ...]:
-        groups = ((Group.LOCAL, self._local), (Group.LITTER, self._litter))
+        groups = ((Group.LOCAL, self.local), (Group.LITTER, self.litter))
         readings = (self._reading(group, "", file) for group, file in groups)
         return tuple(reading for reading in readings if reading is not None)
 

@@ -24,7 +24,14 @@ from leftzmq.runtime.pairing.desk import PairingDesk
 from leftzmq.runtime.pausing.desk import PauseDesk, Pauses
 from leftzmq.sync.admin.peer_progress import MemberState, PeerState
 from leftzmq.sync.download.transfer import TransferPhase
-from leftzmq.sync.facts import Asked, CookieSeen, Stranger, StrangerRefused, TimePassed
+from leftzmq.sync.facts import (
+    Asked,
+    CookieSeen,
+    LocalRulesSet,
+    Stranger,
+    StrangerRefused,
+    TimePassed,
+)
 from leftzmq.sync.folder import FolderState
 from leftzmq.sync.guard.guard import _WHO
 from leftzmq.sync.jobs import DropCookie, Job, WriteChunks
@@ -290,6 +297,17 @@ class Story:
             self.ask(self.b, "trash restore", path=name)
         self.scan()
 
+    def of_what_is_ignored(self) -> None:
+        self.a.write(".leftignore", b"build/\n[open\n")
+        self.a.take(LocalRulesSet(FOLDER, ("*.iso", "[open"), litter=True))
+        self.scan()
+        for path in ("x.iso", "build", ".x.swp", "letter"):
+            self.ask(self.a, "ignored", path=path)
+        self.ask(self.a, "ignored rules")
+        (self.a.share / ".leftignore").unlink()
+        self.a.take(LocalRulesSet(FOLDER, (), litter=True))
+        self.scan()
+
     def of_a_file_on_its_way(self) -> None:
         held = Held(self.b, WriteChunks)
         self.a.write("large", bytes(range(256)) * 20_000)
@@ -343,6 +361,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     story = Story(tmp_path_factory.mktemp("admin"))
     story.of_lists()
+    story.of_what_is_ignored()
     story.of_a_file_on_its_way()
     story.of_what_is_held_back()
     story.of_a_join(tmp_path_factory.mktemp("join"))
