@@ -57,6 +57,7 @@ NEVER_SYNCED: Final = frozenset(
         ProblemKind.TOO_LARGE,
         ProblemKind.READS_ONLY,
         ProblemKind.CHANGED_BY_READER,
+        ProblemKind.RULES_FAULTY,
     )
 )
 """No waiting can help here: these problems are reported and delay nobody."""

@@ -150,6 +150,17 @@ def test_what_is_never_synced_keeps_nobody_waiting_and_is_listed(
     assert waits(mesh, a, path="else")["skipped"] == 0
 
 
+def test_a_rule_without_effect_keeps_nobody_waiting(mesh: Mesh) -> None:
+    a, b = begin(mesh, "AB")
+    a.write(".leftignore", b"[open\nsecret\n")
+    a.write("secret", b"!")
+    a.write("plain", b"x")
+    mesh.scan_all()
+    answer = waits(mesh, a)
+    assert answer["in_sync"] and (b.share / "plain").exists(), answer
+    assert [one["path"] for one in answer["skipped_list"]] == [".leftignore"]
+
+
 def test_any_other_problem_is_named(mesh: Mesh) -> None:
     a, _ = begin(mesh, "AB")
     a.folder.problems.show(Problem("share", "it", ProblemKind.DISK_FULL))
