@@ -419,6 +419,10 @@ class ProblemKind(Enum):
         "is renamed or removed"
     )
     RULES_FAULTY = "has ignore rules that do not hold"
+    MUCH_IGNORED = (
+        "a change of ignore rules took more than half of the files out of sync: they stay where "
+        "they are, and are neither sent nor received; `leftzmq accept` if that is meant"
+    )
     READS_ONLY = "this device may only read it: what is changed here reaches nobody"
     CHANGED_BY_READER = (
         "was changed here, and this device may only read the folder: the change reaches nobody"

@@ -1,4 +1,6 @@
-"""leftzmq accept, revert: the user's decision about losses, or noise, that the guard holds back."""
+"""leftzmq accept, revert: the user's decision about losses, or noise, that the guard holds back.
+
+accept also acknowledges that rules took much out of sync."""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import UsageError, counted
 from leftzmq.transport.ipc.client import ask
+from leftzmq.wire.replies import HeldDecided
 
 _TEXTS: Final = {
-    "accept": "let happen what was held back, here and on all other devices",
+    "accept": "let happen what was held back, here and on all other devices; where nothing is: "
+    "what rules took out of sync is meant so",
     "revert": "undo what was held back, as far as another device has the files",
 }
 _SAID: Final = {
@@ -43,14 +47,17 @@ def decide(options: argparse.Namespace) -> int:
     state = load_device(options.config).state
     if options.folder and options.of_folder not in ("", options.folder):
         raise UsageError("two folders are named", f"{options.folder}, {options.of_folder}")
-    answer = ask(state, options.command, {"folder": options.folder or options.of_folder})
+    folder = options.folder or options.of_folder
+    decided = HeldDecided.of(ask(state, options.command, {"folder": folder}))
     if options.json:
-        said = {key: answer[key] for key in ("folder", "held")}
-        print(json_text(said))
+        print(json_text(decided.fields()))
         return 0
-    for who, count in answer["held"].items():
+    for who, count in decided.held.fields().items():
         then = _SAID.get((options.command, who), "")
         print(f"{counted(count, 'file')}, lost {printable(who)}: {then}")
-    if options.command == "accept":
+    if decided.ignored:
+        files = counted(decided.ignored, "file")
+        print(f"{files} that a rule took out of sync: noted; they stay where they are")
+    elif options.command == "accept":
         print("`leftzmq status` says who has yet to let it through")
     return 0

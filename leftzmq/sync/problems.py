@@ -31,7 +31,12 @@ _OF_WALKS: Final = {
     ProblemKind.MOUNT_GONE,
 }
 _BESIDE: Final = frozenset(
-    (ProblemKind.READS_ONLY, ProblemKind.CHANGED_BY_READER, ProblemKind.RULES_FAULTY)
+    (
+        ProblemKind.READS_ONLY,
+        ProblemKind.CHANGED_BY_READER,
+        ProblemKind.RULES_FAULTY,
+        ProblemKind.MUCH_IGNORED,
+    )
 )
 """These stand beside another problem of the same path: neither solves the other."""
 

@@ -228,10 +228,12 @@ class PausesShown(Reply, frozen=True, kw_only=True):
 
 
 class HeldDecided(Reply, frozen=True, kw_only=True):
-    """held: what was decided about."""
+    """held: what was decided about. ignored: files of which it was acknowledged that rules took
+    them out of sync."""
 
     folder: str
     held: HeldBack
+    ignored: int = 0
 
 
 class ShownInFolder(Reply, frozen=True, kw_only=True):
@@ -387,7 +389,8 @@ class ConflictResolved(Reply, frozen=True, kw_only=True):
 class IgnoreVerdict(Reply, frozen=True, kw_only=True):
     """Whether something of this kind is ignored, and by which rule. kind: file, folder, link,
     other; any: whatever it is. group: of a Group, its value. line: of the rule, from 1 on. matches:
-    the path, or the folder above it, that the rule names. source: litter: which program makes it"""
+    the path, or the folder above it, that the rule names. text: the rule and its place, in words.
+    source: litter: which program makes it"""
 
     kind: str
     ignored: bool
@@ -396,6 +399,7 @@ class IgnoreVerdict(Reply, frozen=True, kw_only=True):
     line: int = 0
     rule: str = ""
     matches: str = ""
+    text: str = ""
     source: str = ""
 
 

@@ -82,14 +82,9 @@ def _lines(shown: IgnoredShown) -> Iterator[str]:
 def _said(verdict: IgnoreVerdict, path: str) -> str:
     if not verdict.ignored:
         return "not ignored"
-    match verdict.group:
-        case "rule file":
-            why = f"line {verdict.line} of {verdict.file} says {verdict.rule}"
-        case "local":
-            why = f"rule {verdict.line} of `ignore` in peer.toml says {verdict.rule}"
-        case _:
-            off = "litter = false in peer.toml turns it off"
-            why = f"the built-in list has {verdict.rule} ({verdict.source}): {off}"
+    why = verdict.text
+    if verdict.source:
+        why += f" ({verdict.source}): litter = false in peer.toml turns it off"
     above = f" (it matches {verdict.matches})" if verdict.matches != path else ""
     return f"ignored: {why}{above}"
 

@@ -23,6 +23,7 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
 from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.rules import check_path
+from leftzmq.wire.replies import HeldBack, HeldDecided
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
@@ -108,6 +109,10 @@ class Commands:
 
     def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         decision = GuardMove.ACCEPT if fact.verb == "accept" else GuardMove.REVERT
+        much = folder.keeping.much
+        if decision is GuardMove.ACCEPT and much.taken is not None and not folder.guard.holds:
+            noted = HeldDecided(folder=folder.id, held=HeldBack(), ignored=much.taken.files)
+            return [Answer(fact.asker, noted.fields()), *much.acknowledge()]
         return folder.guard.decide(fact.asker, decision, now)
 
     def _trash(self, fact: Asked, folder: Folder, now: float) -> Outputs:

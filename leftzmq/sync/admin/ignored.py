@@ -145,6 +145,7 @@ def _verdict(kind: str, why: Ignored | None) -> IgnoreVerdict:
         line=why.rule.line,
         rule=why.rule.text,
         matches=why.path,
+        text=why.place,
         source=LITTER[why.rule.line - 1].source if why.group is Group.LITTER else "",
     )
 

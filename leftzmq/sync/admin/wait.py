@@ -58,6 +58,7 @@ NEVER_SYNCED: Final = frozenset(
         ProblemKind.READS_ONLY,
         ProblemKind.CHANGED_BY_READER,
         ProblemKind.RULES_FAULTY,
+        ProblemKind.MUCH_IGNORED,
     )
 )
 """No waiting can help here: these problems are reported and delay nobody."""

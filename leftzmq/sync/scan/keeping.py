@@ -14,7 +14,8 @@ Knows rules and rows. Must not know files, devices, nor what a version means (sy
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from leftzmq.disk.scan.sighting import RulesRead, Sighting
@@ -24,6 +25,7 @@ from leftzmq.sync.actions import Outputs, Tell, WatchAnew
 from leftzmq.sync.facts import LocalRulesSet, PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView, Judged
+from leftzmq.sync.scan.much_ignored import MuchIgnored, TakenOut
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
@@ -40,7 +42,6 @@ LOCAL_RULES: Final = "`ignore` in peer.toml"  # as a user reads it
 
 _LISTS: Final = "ignore lists"
 _JUDGING: Final = "rows to judge"
-_YES: Final = b"1"
 
 
 class Keeping:
@@ -48,6 +49,7 @@ class Keeping:
 
     local: the rules that only this device has. litter: whether the built-in list holds
     rules: all rules that hold now; a value that jobs may ask in other threads
+    much: what is said of rules that took much out of sync
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Keeping:
         ] = {}  # files of rules that are gone -> when they rule no more
         self._first_walk_comes = False
         self._faulty: set[str] = set()
+        self.much = MuchIgnored(folder, self._store, problems)
+        self._taken_earlier = 0  # files that an earlier life withdrew, in a judging of its own
         index_view.keeps = self.keeps
 
     # -- questions -------------------------------------------------------------------------------
@@ -119,11 +123,12 @@ class Keeping:
 
     def start(self) -> Outputs:
         """At a start: rules of peer.toml may be others than those by which the rows were judged."""
-        unfinished = self._store.meta(_JUDGING) == _YES
+        unfinished = self._store.meta(_JUDGING) or b""
+        self._taken_earlier = int(unfinished or b"0")
         if unfinished or self._store.meta(_LISTS) != self._lists:
             self._judge("")
             self._first_walk_comes = True
-        return self._show_faults()
+        return [*self._show_faults(), *self.much.start()]
 
     def on_local_rules_set(self, fact: LocalRulesSet, now: float) -> Outputs:
         return self.tune(fact.ignore, litter=fact.litter)
@@ -198,17 +203,26 @@ class Keeping:
         for below in [each for each in self._to_judge if is_within(each, folder)]:
             del self._to_judge[below]
         self._to_judge[folder] = None
-        self._store.put_meta(_JUDGING, _YES)
+        if self._judging is None:
+            self._keep_count(self._taken_earlier)
+
+    def _keep_count(self, files: int) -> None:
+        """A life that ends here has rows to judge, and has withdrawn so many files by now."""
+        self._store.put_meta(_JUDGING, b"%d" % files)
 
     def _judge_some(self) -> Outputs:
         if self._judging is None and self._to_judge:
             folder = next(iter(self._to_judge))
             del self._to_judge[folder]
-            self._judging = _Judging(folder)
+            files, self._taken_earlier = self._taken_earlier, 0
+            self._judging = _Judging(folder, self.much.watched(folder), self.why_not, files)
         judging = self._judging
         if judging is None:
             return []
+        files = judging.files
         out = judging.step(self._folder, self._index_view)
+        if judging.files != files:
+            self._keep_count(judging.files)
         if judging.done:
             self._judging = None
             # What is on the disk and was ignored until now is found by a walk, when it is watched.
@@ -217,9 +231,13 @@ class Keeping:
                 out.append(WatchAnew(self._folder, judging.folder))
             self._first_walk_comes = False
             out += self._told(judging)
+            taken = judging.taken(self._index_view.counters.files)
+            out += self.much.judged(taken, judging.watched_files)
             if not self._to_judge:
                 self._store.put_meta(_LISTS, self._lists)
                 self._store.put_meta(_JUDGING, b"")
+            else:
+                self._keep_count(0)
         return out
 
     def _told(self, judging: _Judging) -> Outputs:
@@ -234,16 +252,35 @@ class _Judging:
     """The rows below one folder are judged anew, some in each turn. First those of versions, then
     what is left of paths that were not kept.
 
-    ignored: versions of ours that were withdrawn. kept: paths that are kept again
+    ignored: versions of ours that were withdrawn; files: those of files, with `taken` that an
+        earlier life withdrew
+    kept: paths that are kept again
+    watched_files: files below the folder `watched` that are not kept; None: it is not watched
     """
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: str,
+        watched: str | None,
+        why_not: Callable[[str, Kind | None], Ignored | None],
+        taken: int,
+    ) -> None:
+        self.folder, self._watched, self._why_not = folder, watched, why_not
+        self.files, self._files_below, self._rules = taken, 0, Counter[str]()
+        self.watched_files = None if watched is None else 0
+        # Of one the rules changed, and the other one is watched: the upper of them holds both.
+        self._bases_of = folder if watched is None else min(folder, watched, key=len)
         self.ignored = self.kept = 0
         self.done = False
         self._after = sort_key(folder) + b"\0" if folder else b""
         self._end = self._after[:-1] + b"\1" if folder else b"\xff"
         self._rows_done = False
+
+    def taken(self, files: int) -> TakenOut:
+        """What was taken out of sync. files: how many this device has now."""
+        before = max(0, self._files_below - self.files)
+        rule = self._rules.most_common(1)[0][0] if self._rules else ""
+        return TakenOut(self.files, self.files + files, self.folder, before, rule)
 
     def step(self, folder: str, view: IndexView) -> Outputs:
         return self._bases(folder, view) if self._rows_done else self._rows(folder, view)
@@ -253,12 +290,20 @@ class _Judging:
         paths = [rows[0].entry.path for rows in groups if rows[0].sort_key < self._end]
         view.recall(paths)
         again: list[str] = []
+        first = ""
         for path in paths:
+            files = view.counters.files
             judged = view.judge_anew(path)
             self.ignored += judged is Judged.WITHDRAWN
             self.kept += judged is Judged.KEPT
+            if view.counters.files < files:
+                self.files += 1
+                first = first or path
             if judged is not Judged.THE_SAME:
                 again.append(path)  # it may be a ticket now, or none any more
+        # Of one file a turn: to ask by which rule costs as much as to judge.
+        if first and (why := self._why_not(first, Kind.FILE)) is not None:
+            self._rules[why.place] += 1
         if len(paths) < len(groups) or not groups:
             self._rows_done, self._after = True, b""
         else:
@@ -267,14 +312,22 @@ class _Judging:
 
     def _bases(self, folder: str, view: IndexView) -> Outputs:
         """Of what is kept again a look tells what became of it."""
-        bases = view.store.bases(self.folder, self._after, ROWS_A_TURN)
+        bases = view.store.bases(self._bases_of, self._after, ROWS_A_TURN)
         if not bases:
             self.done = True
             return []
         self._after = bases[-1][0]
-        paths = ((path_of_key(key), kind) for key, kind in bases)
-        again = tuple(path for path, kind in paths if view.keeps(path, kind))
-        return [RescanWanted(folder, again)] if again else []
+        again: list[str] = []
+        for key, kind in bases:
+            path = path_of_key(key)
+            is_here = is_within(path, self.folder)
+            if view.keeps(path, kind):
+                again += [path] if is_here else []
+            elif kind is Kind.FILE:
+                self._files_below += is_here
+                if self._watched is not None and self.watched_files is not None:
+                    self.watched_files += is_within(path, self._watched)
+        return [RescanWanted(folder, tuple(again))] if again else []
 
 
 def _with_lists(rules: IgnoreRules, local: Sequence[str], *, litter: bool) -> IgnoreRules:

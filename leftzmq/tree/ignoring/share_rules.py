@@ -76,6 +76,17 @@ class Ignored:
     rule: Rule
     path: str
 
+    @property
+    def place(self) -> str:
+        """Which rule it is, in words."""
+        match self.group:
+            case Group.RULE_FILE:
+                return f"line {self.rule.line} of {self.file} says {self.rule.text}"
+            case Group.LOCAL:
+                return f"rule {self.rule.line} of `ignore` in peer.toml says {self.rule.text}"
+            case Group.LITTER:
+                return f"the built-in list has {self.rule.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Closed:

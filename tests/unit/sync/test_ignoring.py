@@ -11,6 +11,7 @@ import pytest
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import LocalRulesSet, TimePassed
 from leftzmq.sync.jobs import WriteChunks
+from leftzmq.sync.scan import keeping
 from leftzmq.sync.versions.counters import Counters
 from tests.helpers.mesh import Device, Held, Mesh
 from leftzmq.tree.entry import Kind
@@ -407,3 +408,120 @@ def test_local_rules_are_others_if_one_of_them_has_a_nul(mesh: Mesh, a: Device) 
     assert str(problem).startswith(
         "the folder share: has ignore rules that do not hold (`ignore` in peer.toml: rule 1: "
     )
+
+
+# -- when rules take much out of sync --------------------------------------------------------------
+
+
+def many(mesh: Mesh, device: Device, count: int, folder: str = "d") -> None:
+    for number in range(count):
+        device.write(f"{folder}/{number}", b"x")
+    mesh.scan_all()
+    mesh.settle()
+
+
+def alarm(device: Device) -> str:
+    """What is said of rules that took much out of sync; "" is nothing."""
+    found = [p for p in device.folder.problems.all() if p.kind is ProblemKind.MUCH_IGNORED]
+    assert len(found) < 2
+    return f"{found[0].subject}: {found[0].detail}" if found else ""
+
+
+def judged(mesh: Mesh) -> None:
+    mesh.scan_all()
+    mesh.settle()
+
+
+def test_rules_that_take_much_out_of_sync_are_told_until_a_user_says_yes(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    rules(a, "# nothing")
+    many(mesh, a, 120)
+    many(mesh, a, 100, "other")
+    rules(a, "# nothing", "d/")
+    judged(mesh)
+    said = "the whole share: 120 of 221 files; line 2 of .leftignore says d/"
+    for device in (a, b):
+        assert alarm(device) == said
+        assert device.folder.index_view.counters.files == 101
+    a.kill()
+    a.start()
+    judged(mesh)
+    assert alarm(a) == said
+    answer = mesh.ask(a, "revert")
+    assert answer["declined"]["what"] == "nothing is held back in this folder"
+    answer = mesh.ask(a, "accept")
+    assert (answer["held"], answer["ignored"]) == ({}, 120)
+    assert alarm(a) == "" and alarm(b) == said
+    a.kill()
+    a.start()
+    judged(mesh)
+    rules(a, "# still nothing", "d/")
+    judged(mesh)
+    assert alarm(a) == "" and mesh.ask(a, "accept")["declined"]
+    assert mesh.ask(b, "accept")["ignored"] == 120
+    quiet(mesh)
+
+
+def test_it_is_said_no_more_when_half_of_the_files_are_kept_again(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    many(mesh, a, 90, "sub/d")
+    many(mesh, a, 90, "sub/e")
+    rules(b, "e/", path="sub/.leftignore")
+    judged(mesh)
+    assert alarm(b) == "", "90 are not many"
+    local(mesh, b, "*")
+    judged(mesh)
+    assert alarm(b) == "", "and neither are the other 90"
+    local(mesh, b)
+    rules(b, "# none", path="sub/.leftignore")
+    judged(mesh)
+    local(mesh, b, "/sub/")
+    judged(mesh)
+    said = "the whole share: 181 of 181 files; rule 1 of `ignore` in peer.toml says /sub/"
+    assert alarm(b) == said
+    local(mesh, b, "/sub/d", "/sub/e/1?", "/sub/e/2?")
+    judged(mesh)
+    assert alarm(b) == said.replace("181 of", "110 of"), "still more than half"
+    local(mesh, b, "/sub/d/")
+    judged(mesh)
+    assert alarm(b) == ""
+    b.kill()
+    b.start()
+    judged(mesh)
+    assert alarm(b) == ""
+
+
+def test_what_was_ignored_before_does_not_count(mesh: Mesh, a: Device, b: Device) -> None:
+    many(mesh, a, 300, "old")
+    many(mesh, a, 150, "new")
+    local(mesh, b, "/old/")
+    judged(mesh)
+    mesh.ask(b, "accept")
+    local(mesh, b, "/old/", "/new/")
+    judged(mesh)
+    assert alarm(b).startswith("the whole share: 150 of 150 files; ")
+    local(mesh, b, "/old/", "/new/?", "/new/1?")
+    judged(mesh)
+    assert alarm(b) == ""
+
+
+def test_it_is_said_in_the_folder_of_the_rules_and_after_a_kill_half_way(
+    mesh: Mesh, a: Device, b: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "ROWS_A_TURN", 50)
+    rules(a, "# nothing", path="sub/.leftignore")
+    many(mesh, a, 240, "sub")
+    rules(a, "*", path="sub/.leftignore")
+    a.scan()
+    view = a.folder.index_view
+    while not 20 < view.counters.files < 200:
+        if not mesh.step():
+            mesh.now += 0.1
+            a.take(TimePassed())
+    a.kill()
+    a.start()
+    judged(mesh)
+    assert alarm(a).startswith("the whole share: 240 of 241 files; line 1 of sub/.leftignore")
+    assert alarm(b).startswith("sub: 240 of 241 files; line 1 of sub/.leftignore says *")
