@@ -78,12 +78,12 @@ class Commands:
         """Return the folder of this id, or the only folder; or a sentence that says what is
         wrong."""
         wrong = {one.id: one for one in self._unusable}
-        names = ", ".join((*self._folders, *wrong))
-        if id in wrong or (not id and not self._folders and len(wrong) == 1):
-            one = wrong[id or next(iter(wrong))]
-            return f"the folder {one.id} is stopped: {one.why}"
-        if not id and not wrong and len(self._folders) == 1:
-            return next(iter(self._folders.values()))
+        known = dict.fromkeys((*self._folders, *wrong))  # one that goes may be in both
+        names = ", ".join(known)
+        if not id and len(known) == 1:
+            (id,) = known
+        if id in wrong:
+            return f"the folder {id} is stopped: {wrong[id].why}"
         if not id:
             return f"there are several folders here: {names}"
         return self._folders.get(id) or f"there is no such folder here; there is {names}"
