@@ -87,7 +87,7 @@ def wait(options: argparse.Namespace) -> int:
     for one in waited.passed_over:
         where = f" of folder {one.folder}" if len(waited.passed_over) > 1 else ""
         _say(f"{printable(one.name)} does not keep {_what(one)}{printable(where)}")
-    _say_list("never synced, and passed over", waited.skipped_list, waited.skipped)
+    _say_list("passed over, as waiting does not help", waited.skipped_list, waited.skipped)
     return code
 
 

@@ -24,8 +24,8 @@ from leftzmq.index.rows import ours_of
 from leftzmq.sync.actions import Outputs, Tell, WatchAnew
 from leftzmq.sync.facts import LocalRulesSet, PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import IndexView, Judged
 from leftzmq.sync.scan.much_ignored import MuchIgnored, TakenOut
+from leftzmq.sync.versions.index_view import IndexView, Judged
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules

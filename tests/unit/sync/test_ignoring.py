@@ -13,8 +13,8 @@ from leftzmq.sync.facts import LocalRulesSet, TimePassed
 from leftzmq.sync.jobs import WriteChunks
 from leftzmq.sync.scan import keeping
 from leftzmq.sync.versions.counters import Counters
-from tests.helpers.mesh import Device, Held, Mesh
 from leftzmq.tree.entry import Kind
+from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
 
@@ -399,6 +399,8 @@ def test_a_file_that_is_being_received_and_becomes_ignored_is_not_put_there(
     local(mesh, b)
     quiet(mesh)
     assert text(b, "large") == text(a, "large")
+
+
 def test_local_rules_are_others_if_one_of_them_has_a_nul(mesh: Mesh, a: Device) -> None:
     local(mesh, a, "x", "y")
     assert a.folder.keeping.why_not("x", Kind.FILE) is not None
