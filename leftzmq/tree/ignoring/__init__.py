@@ -15,7 +15,8 @@ purpose:
 * `foo**/bar` is `foo*/bar`, as gitignore(5) says. Some gits (2.39 is one) compare `foo` by itself
   and then take `**/` for any folders.
 
-Nothing asks it so far: no walk and no message is judged by rules yet.
+sync/scan/keeping holds the rules of a folder, as a value that walks and looks carry with them.
+docs/ignoring.md says to users what a rule does.
 
 Knows no file system, no clock and no thread. Must not know what follows from an answer: what is
 told to other devices, and what is removed.
