@@ -25,7 +25,7 @@ from leftzmq.sync.actions import Outputs, Tell, WatchAnew
 from leftzmq.sync.facts import LocalRulesSet, PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.much_ignored import MuchIgnored, TakenOut
-from leftzmq.sync.versions.index_view import IndexView, Judged
+from leftzmq.sync.versions.index_view import IndexView, KeepingChange
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
@@ -68,9 +68,8 @@ class Keeping:
         self._lists = _packed(local, litter=litter)
         self._to_judge: dict[str, None] = {}  # folders below which rows are to be judged anew
         self._judging: _Judging | None = None
-        self._leaving: dict[
-            str, float
-        ] = {}  # files of rules that are gone -> when they rule no more
+        # Files of rules that are gone -> when they rule no more.
+        self._leaving: dict[str, float] = {}
         self._first_walk_comes = False
         self._faulty: set[str] = set()
         self.much = MuchIgnored(folder, self._store, problems)
@@ -151,9 +150,9 @@ class Keeping:
                 if self.rules.file(read.path) is not None:
                     self._leaving.setdefault(read.path, now + RULES_STAY_S)
                 continue
-            assert read.key is not None, "what was read is there"
             self._leaving.pop(read.path, None)
             if read.file.unusable is None:
+                assert read.key is not None, "what was read is there"
                 self._store.put_rules(read.path, read.key, read.data)
             reach = self.rules.reach(read.path, read.file)
             self.rules = self.rules.with_file(read.path, read.file)
@@ -294,12 +293,12 @@ class _Judging:
         for path in paths:
             files = view.counters.files
             judged = view.judge_anew(path)
-            self.ignored += judged is Judged.WITHDRAWN
-            self.kept += judged is Judged.KEPT
+            self.ignored += judged is KeepingChange.WITHDRAWN
+            self.kept += judged is KeepingChange.KEPT
             if view.counters.files < files:
                 self.files += 1
                 first = first or path
-            if judged is not Judged.THE_SAME:
+            if judged is not KeepingChange.THE_SAME:
                 again.append(path)  # it may be a ticket now, or none any more
         # Of one file a turn: to ask by which rule costs as much as to judge.
         if first and (why := self._why_not(first, Kind.FILE)) is not None:

@@ -32,7 +32,7 @@ MEMO_PATHS: Final = 8192  # about 1 KiB each
 BEGUN_MAX: Final = 16_384
 
 
-class Judged(Enum):
+class KeepingChange(Enum):
     """What became of a path when it was judged anew."""
 
     THE_SAME = auto()
@@ -331,7 +331,7 @@ class IndexView:
 
     # -- paths that are not kept -----------------------------------------------------------------
 
-    def judge_anew(self, path: str) -> Judged:
+    def judge_anew(self, path: str) -> KeepingChange:
         """What we keep at a path may be something else now. Our version of what we do not keep any
         more is withdrawn."""
         return self._judge(path, self._is_here(path))
@@ -350,17 +350,17 @@ class IndexView:
     def _is_apart(self, path: str, kind: Kind, here: bool) -> bool:
         return not self.keeps(path, kind) or not (here or self.wants(path, kind))
 
-    def _judge(self, path: str, here: bool) -> Judged:
+    def _judge(self, path: str, here: bool) -> KeepingChange:
         rows = self.all_rows(path)
         after = [replace(row, apart=self._is_apart(path, row.entry.kind, here)) for row in rows]
         if after == rows:
-            return Judged.THE_SAME
+            return KeepingChange.THE_SAME
         self.some_apart = True
         is_kept = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
         self.change(rows, after)
         if self.withdraw(path):
-            return Judged.WITHDRAWN
-        return Judged.KEPT if is_kept else Judged.NOT_KEPT
+            return KeepingChange.WITHDRAWN
+        return KeepingChange.KEPT if is_kept else KeepingChange.NOT_KEPT
 
     def withdraw(self, path: str) -> bool:
         """If we do not keep what we have at a path, it is ours no longer, and that is said once.

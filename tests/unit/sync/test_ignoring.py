@@ -3,6 +3,7 @@ and what is kept again goes on from where it was."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -527,3 +528,27 @@ def test_it_is_said_in_the_folder_of_the_rules_and_after_a_kill_half_way(
     judged(mesh)
     assert alarm(a).startswith("the whole share: 240 of 241 files; line 1 of sub/.leftignore")
     assert alarm(b).startswith("sub: 240 of 241 files; line 1 of sub/.leftignore says *")
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "link"])
+def test_what_is_no_file_has_no_rules_and_lets_nothing_new_out(
+    mesh: Mesh, a: Device, b: Device, kind: str
+) -> None:
+    path = a.share / "d/.leftignore"
+    path.parent.mkdir()
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case _:
+            path.symlink_to("elsewhere")
+    a.write("d/new", b"who knows")
+    a.write("other", b"1")
+    mesh.scan_all()
+    mesh.settle()
+    assert "other" in names(b) and "d/new" not in names(b)
+    assert ProblemKind.RULES_FAULTY in {p.kind for p in a.folder.problems.all()}
+    path.rmdir() if kind == "folder" else path.unlink()
+    quiet(mesh)
+    assert "d/new" in names(b)

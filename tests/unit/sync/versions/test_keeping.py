@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from leftzmq.index.store import Store
-from leftzmq.sync.versions.index_view import IndexView, Judged
+from leftzmq.sync.versions.index_view import IndexView, KeepingChange
 from leftzmq.sync.versions.local_changes import found, gone
 from leftzmq.sync.versions.remote_changes import Heard, heard, withdrawn
 from leftzmq.sync.versions.resolver import Resolver
@@ -46,7 +46,7 @@ class Agent:
     def hear(self, name: str, entry: Entry, *, anew: bool = False) -> Heard:
         return heard(self.view, self.bits[name], entry, anew=anew)
 
-    def keep(self, path: str, *, keeps: bool) -> Judged:
+    def keep(self, path: str, *, keeps: bool) -> KeepingChange:
         (self.away.discard if keeps else self.away.add)(path)
         return self.view.judge_anew(path)
 
@@ -66,11 +66,11 @@ def a() -> Agent:
 def test_what_is_kept_no_more_is_withdrawn_once_and_is_no_delete(a: Agent) -> None:
     a.scan(file())
     first = a.says()["p"]
-    assert a.keep("p", keeps=False) is Judged.WITHDRAWN
+    assert a.keep("p", keeps=False) is KeepingChange.WITHDRAWN
     said = a.says()["p"]
     assert said.entry is None and said.withdrawn == said.sequence > first.sequence
     assert a.has("p") is None and a.view.counters.files == 0
-    assert a.keep("p", keeps=False) is Judged.THE_SAME, "it is said once"
+    assert a.keep("p", keeps=False) is KeepingChange.THE_SAME, "it is said once"
     assert a.says()["p"] == said
 
 
@@ -180,7 +180,7 @@ def test_what_is_heard_of_a_path_that_is_not_kept_waits_for_nobody(a: Agent) -> 
     assert a.view.counters.tickets == 0 and a.view.peer_counts.coming(1 << a.bits["B"]).paths == 0
     assert a.store.coming("", 9) == (0, 0, ())
     assert a.resolver.ticket("p") is None
-    assert a.keep("p", keeps=True) is Judged.KEPT
+    assert a.keep("p", keeps=True) is KeepingChange.KEPT
     assert a.resolver.ticket("p") is not None
     assert a.view.counters.tickets == 1 and a.store.coming("", 9)[0] == 1
 
@@ -189,8 +189,8 @@ def test_only_the_kind_that_is_not_kept_is_withdrawn(a: Agent) -> None:
     a.scan(folder("x"))
     a.scan(file("x/y"))
     a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
-    assert a.view.judge_anew("x") is Judged.WITHDRAWN
-    assert a.view.judge_anew("x/y") is Judged.THE_SAME
+    assert a.view.judge_anew("x") is KeepingChange.WITHDRAWN
+    assert a.view.judge_anew("x/y") is KeepingChange.THE_SAME
     assert a.has("x/y") is not None
 
 
