@@ -18,6 +18,7 @@ from leftzmq.cli.paths.conflicts import add_conflicts, conflicts
 from leftzmq.cli.paths.ignored import add_ignored, ignored
 from leftzmq.cli.paths.problems import add_problems, problems
 from leftzmq.cli.paths.trash import add_trash, trash
+from leftzmq.cli.paths.wanted import add_wanted, want
 from leftzmq.cli.service.pause import add_pause, pause
 from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
@@ -70,6 +71,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return pause(options)
         case "problems":
             return problems(options)
+        case "get" | "drop":
+            return want(options)
         case "ignored":
             return ignored(options)
         case "conflicts":
@@ -118,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     add_pause(commands)
     add_problems(commands)
     add_ignored(commands)
+    add_wanted(commands)
     add_trash(commands)
     add_conflicts(commands)
     add_held(commands)

@@ -41,7 +41,8 @@ from leftzmq.config.values import (
 )
 from leftzmq.content.key_text import read_key
 from leftzmq.endpoint import Endpoint
-from leftzmq.errors import ConfigError
+from leftzmq.errors import ConfigError, Refused
+from leftzmq.tree.wanted import only_path
 
 MAX_FILE_BYTES: Final = 1 << 20
 """The largest allowed number of folders and peers, with paths of the greatest length, takes half of
@@ -262,12 +263,22 @@ def _device(top: Table) -> DeviceConfig:
 
 def _folder(table: Table) -> FolderConfig:
     limits = ("trash_days", "trash_percent", "min_free_percent")
-    more = ("index_entries", "index_entry_bytes", "patience_s", "ignore", "litter")
+    more = ("index_entries", "index_entry_bytes", "patience_s", "ignore", "litter", "only")
     table.allow("id", "path", "secret", *limits, *more)
     patience_s = table.number("patience_s", MIN_PATIENCE_S, MAX_PATIENCE_S, "seconds", PATIENCE_S)
     id, path, secret = table.name("id"), table.path("path"), table.path("secret")
     ignore, litter = table.texts("ignore"), table.yes_or_no("litter", True)
-    return FolderConfig(id, path, secret, _limits(table), patience_s, ignore, litter)
+    only = tuple(_only(table, each) for each in table.texts("only"))
+    return FolderConfig(id, path, secret, _limits(table), patience_s, ignore, litter, only)
+
+
+def _only(table: Table, text: str) -> str:
+    """Return the path that an item of `only` names."""
+    try:
+        return only_path(text)
+    except Refused as refused:
+        do = 'name folders or files of the share, as in only = ["photos/2026/", "notes.txt"]'
+        raise ConfigError(f"{text!r}: {refused.refusal.value}", table.where("only"), do) from None
 
 
 def _limits(table: Table) -> Limits:

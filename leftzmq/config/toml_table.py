@@ -25,6 +25,7 @@ _EXAMPLES = {
     "path": 'path = "../share"',
     "secret": 'secret = "../share.secret"',
     "ignore": 'ignore = ["*.iso", "/scratch/"]',
+    "only": 'only = ["photos/2026/", "notes.txt"]',
 }
 _TOML_TYPES = {
     bool: "true or false",

@@ -83,6 +83,7 @@ class FolderConfig:
     ignore: the rules of what to ignore that only this device has, one a text. A rule may be wrong:
         it has no effect then, and the others hold
     litter: whether the built-in list of what to ignore holds
+    only: paths in the share: nothing else is fetched; none: everything is
     """
 
     id: str
@@ -92,6 +93,7 @@ class FolderConfig:
     patience_s: float = PATIENCE_S
     ignore: tuple[str, ...] = ()
     litter: bool = True
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,7 @@ class Openings:
     def local_rules(self, id: str) -> LocalRulesSet:
         """Return the rules of what to ignore that only this device has, as peer.toml has them."""
         config = self._configs[id]
-        return LocalRulesSet(id, config.ignore, config.litter)
+        return LocalRulesSet(id, config.ignore, config.litter, config.only)
 
     def close_share(self, id: str) -> None:
         """Release the share of a folder that is stopped for good."""
@@ -282,6 +282,7 @@ class Openings:
             hold,
             config.ignore,
             litter=config.litter,
+            only=config.only,
         )
 
 

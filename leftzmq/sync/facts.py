@@ -76,11 +76,12 @@ class LimitsSet:
 @dataclass(frozen=True, slots=True)
 class LocalRulesSet:
     """These rules of what to ignore are those of this device alone from now on. litter: whether the
-    built-in list holds."""
+    built-in list holds. only: the paths that it fetches; none: all."""
 
     folder: str
     ignore: tuple[str, ...]
     litter: bool
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

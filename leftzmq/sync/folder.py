@@ -15,6 +15,7 @@ from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Outputs, Tell
 from leftzmq.sync.apply.applier import Applier
+from leftzmq.sync.apply.letting_go import LettingGo
 from leftzmq.sync.exchange.acknowledged import Acknowledged
 from leftzmq.sync.exchange.announcer import Announcer
 from leftzmq.sync.exchange.first_reading import FirstReading
@@ -82,6 +83,7 @@ class Folder:
         ignore: Sequence[str] = (),
         *,
         litter: bool = True,
+        only: Sequence[str] = (),
     ) -> None:
         self.hold = hold = hold or Hold()
         self.id, self.keys, self.device, self.store = id, keys, device, store
@@ -89,7 +91,7 @@ class Folder:
         self.locks, self.problems = PathLocks(), Problems(id)
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
-        self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter)
+        self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter, only=only)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
         resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
         self._name_clashes, self._resolver = name_clashes, resolver
@@ -164,6 +166,17 @@ class Folder:
             link_for=partial(peers.link_for, Capability.DONE),
         )
         self.peer_lag = PeerLag(self.index_view, self.acknowledged.passed_over)
+        self.index_client.withdrew = self.acknowledged.owes
+        self.letting_go = LettingGo(
+            id,
+            self.index_view,
+            resolver,
+            self.locks,
+            self.announcer,
+            self.acknowledged,
+            wants=self.keeping.wants,
+            heard=lambda: self.index_client.heard,
+        )
         self.wal_truncation = WalTruncation(store)
         self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: self.guard.holds)
@@ -378,6 +391,7 @@ class Folder:
             self.guard.deadline(),
             self.trash.deadline(),
             self.acknowledged.deadline(),
+            self.letting_go.deadline(now),
             self.wal_truncation.deadline(),
             self.bit_rot.deadline(),
         )

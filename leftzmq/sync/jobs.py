@@ -860,6 +860,25 @@ class TrashListed:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Remove these from this device (Verb.LET_GO), each only if it is still what it was."""
+
+    folder: str
+    number: int
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LetGone:
+    """stop: as in TrashListed."""
+
+    folder: str
+    number: int
+    outcomes: tuple[Outcome, ...]
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreTrash:
     """Put these versions back into the share."""
 
@@ -1007,6 +1026,7 @@ Job = (
     | DropCookie
     | SweepTrash
     | ListTrash
+    | LetGo
     | RestoreTrash
     | ListCopies
     | ReadVersions
@@ -1044,6 +1064,7 @@ JobDone = (
     | CookieDropped
     | TrashSwept
     | TrashListed
+    | LetGone
     | TrashRestored
     | CopiesListed
     | VersionsRead

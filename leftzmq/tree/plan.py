@@ -22,6 +22,7 @@ class Verb(Enum):
     MOVE_FILE = "move the file"
     PUT_LINK = "put the link"
     SET_ATTRIBUTES = "set mtime and exec"
+    LET_GO = "let go"  # remove it from this device alone: others have it
     GO_BACK = "put the old version back"
     NAME_COPY = "name the conflict copy"  # or move what needs none to the trash
 

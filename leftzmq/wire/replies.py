@@ -470,10 +470,30 @@ class TrashPage(Reply, frozen=True, kw_only=True):
 
 
 class Stayed(Reply, frozen=True, kw_only=True):
-    """What could not be put back."""
+    """What could not be put back, or let go."""
 
     path: str
     why: str
+
+
+class Got(Reply, frozen=True, kw_only=True):
+    """path: it is fetched from now on."""
+
+    folder: str
+    path: str
+
+
+class Dropped(Reply, frozen=True, kw_only=True):
+    """What was let go of `path` (empty: of the folder). stayed: the number of paths that could not
+    be; stayed_list: the first of them. more: there is more, ask again."""
+
+    folder: str
+    path: str
+    dropped: int
+    bytes: int
+    stayed: int
+    stayed_list: list[Stayed]
+    more: bool
 
 
 class RestoredReply(Reply, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Held
 from leftzmq.tree.version import is_by
+from leftzmq.work import mount_check
 from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.unflushed_names import FlushBatch
 
@@ -106,6 +107,13 @@ def _restore(
     beside = FlushBatch(context.unflushed_names, [(one.target,) for one in job.wanted])
     returns = restore(context.root, job.wanted, beside)
     return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
+
+
+def _let_go(context: FolderContext, reader: Reader, now_ns: int, job: jobs.LetGo) -> JobDone:
+    if (stop := context.still_there()) is not None:
+        return jobs.LetGone(job.folder, job.number, (), stop)
+    outcomes = mount_check.carried_out(context, job.operations, now_ns)
+    return jobs.LetGone(job.folder, job.number, tuple(outcomes))
 
 
 # ---- the guard --------------------------------------------------------------------------------
@@ -249,6 +257,7 @@ HANDLERS: Final[dict[type, Any]] = {
     jobs.MakeRoom: _make_room,
     jobs.ListTrash: _list_trash,
     jobs.RestoreTrash: _restore,
+    jobs.LetGo: _let_go,
     jobs.CountLosses: _count_losses,
     jobs.ListCopies: _list_copies,
     jobs.ReadVersions: _read_versions,

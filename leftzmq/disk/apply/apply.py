@@ -88,7 +88,8 @@ class _Batch:
         self._trash = Trash(root, now_ns, flushes.touch, flushes.settle)
         attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
         self._attributes_together = flushes.many(attributes)
-        self._moved = any(operation.verb is Verb.MOVE_FILE for operation in operations)
+        passing = (Verb.MOVE_FILE, Verb.LET_GO)
+        self._moved = any(operation.verb in passing for operation in operations)
 
     def tidy(self) -> None:
         """Remove the empty trash folders that moved files passed through."""
@@ -124,6 +125,8 @@ class _Batch:
         match place.operation.verb:
             case Verb.REMOVE:
                 return None, _remove(place)
+            case Verb.LET_GO:
+                return None, _let_go(place)
             case Verb.MAKE_DIRECTORY:
                 return _make_directory(place)
             case Verb.PUT_LINK:
@@ -267,6 +270,24 @@ def _remove(place: Place) -> Copied:
         except (OSError, Stopped):
             place.put_back(aside)
             raise
+
+
+def _let_go(place: Place) -> Copied:
+    """Remove what others have. The one file that is unlinked, and is not in the trash: room is the
+    purpose. It is looked at once more where no user reaches it."""
+    found = place.look()
+    if found is None:
+        raise Stopped(Ending.CHANGED, "it is gone")
+    if found.kind is Kind.DIRECTORY:
+        _remove_folder(place, found)
+        return NOT_COPIED
+    with place.moved_aside() as aside:
+        try:
+            aside.folder.unlink(aside.name)
+        except OSError:
+            place.put_back(aside)
+            raise
+    return NOT_COPIED
 
 
 def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:

@@ -23,12 +23,12 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
 from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.rules import check_path
-from leftzmq.wire.replies import HeldBack, HeldDecided
+from leftzmq.wire.replies import Got, HeldBack, HeldDecided
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
 
-_CHANGES: Final = ("trash restore", "accept", "revert", "conflicts resolve")
+_CHANGES: Final = ("trash restore", "accept", "revert", "conflicts resolve", "get", "drop")
 
 
 class Commands:
@@ -61,6 +61,8 @@ class Commands:
                 ask = self._join_plan
             case "ignored" | "ignored rules":
                 ask = self._ignored
+            case "get" | "drop":
+                ask = self._wanted
             case _:
                 return None
         if not self._folders and not self._unusable:
@@ -106,6 +108,20 @@ class Commands:
         if not path:
             return [declined(fact.asker, "which path is meant?")]
         return self._ignore_questions.ask_path(fact.asker, folder, path)
+
+    def _wanted(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        path = _text(fact, "path")
+        if folder.paused_why:
+            return [declined(fact.asker, f"the folder is paused: {folder.paused_why}", folder.id)]
+        if fact.verb == "get":
+            if not path:
+                return [declined(fact.asker, "which path is meant?")]
+            out = folder.keeping.get(path)
+            return [*out, Answer(fact.asker, Got(folder=folder.id, path=path).fields())]
+        if not path and fact.fields.get("outside_only") is not True:
+            return [declined(fact.asker, "which path is meant?")]
+        out = folder.keeping.let_go(path) if path else []
+        return [*out, *folder.letting_go.ask(fact.asker, path, now)]
 
     def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         decision = GuardMove.ACCEPT if fact.verb == "accept" else GuardMove.REVERT

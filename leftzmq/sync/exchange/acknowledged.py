@@ -50,6 +50,7 @@ class Acknowledged:
         self._tag, self._index_view, self._members = tag, index_view, members
         self._is_done, self._link_for = is_done, link_for
         self._told: dict[DeviceKey, Until] = {}
+        self._owed: set[DeviceKey] = set()  # they withdrew something, and may wait for our word
         self._rests_until, self._waits = 0.0, False
         self._said: dict[DeviceKey, Until] = {}
 
@@ -59,10 +60,16 @@ class Acknowledged:
         self._index_view.peer_counts.changed = True  # who is behind is counted anew
         return []
 
+    def owes(self, device: DeviceKey) -> None:
+        """The device withdrew something. It may only be waiting for others to have heard that."""
+        self._owed.add(device)
+        self._told.pop(device, None)
+
     def on_peer_greeted(self, device: DeviceKey) -> None:
         """The device may be another start, which has heard nothing."""
         self._told.pop(device, None)
         self._said.pop(device, None)
+        self._owed.discard(device)
 
     def on_device_lost(self, device: DeviceKey) -> None:
         self.on_peer_greeted(device)
@@ -88,7 +95,7 @@ class Acknowledged:
         """Tell those who would wait for what is not kept here, every DONE_REST_S at the most.
         Called when all that follows from a fact is done."""
         view = self._index_view
-        if not view.some_apart:
+        if not view.some_apart and not self._owed:
             return []
         self._waits = now < self._rests_until
         if self._waits:
@@ -98,10 +105,12 @@ class Acknowledged:
             head = view.store.heads.head_of(device)
             until = (head.life, head.head)
             told = self._told.get(device)
-            if told == until or (told is None and not view.peer_counts.not_kept(head.mask)):
+            is_waited_for = device in self._owed or view.peer_counts.not_kept(head.mask)
+            if told == until or not is_waited_for:
                 continue
             if (link := self._link_for(device)) is not None and self._is_done(device):
                 self._told[device] = until
+                self._owed.discard(device)
                 self._rests_until = now + DONE_REST_S
                 out.append(Send(link, Done(self._tag, head.life, head.head)))
         return out

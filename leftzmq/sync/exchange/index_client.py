@@ -9,6 +9,7 @@ announce ourselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -75,6 +76,7 @@ class IndexClient:
     """One per folder.
 
     members: the reachable devices that proved to hold the folder's secret
+    withdrew: called with a device that says that it keeps something no more
     heard: those members that have sent a readable page since they connected. The others only claim
         to have the folder and may never send anything: nobody waits for them
     """
@@ -97,6 +99,7 @@ class IndexClient:
         self._paused: set[DeviceKey] = set()  # asked on when our own log is short again
         self._resume_at = 0.0
         self._paged_at: dict[DeviceKey, float] = {}  # time of its last page, or when it got its bit
+        self.withdrew: Callable[[DeviceKey], None] = lambda device: None
         self.members: set[DeviceKey] = set()
         self.heard: set[DeviceKey] = set()
 
@@ -465,6 +468,8 @@ class IndexClient:
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out
         kept_no_more = [path for path in withdrawals if withdrawn(self._index_view, head.bit, path)]
+        if withdrawals:
+            self.withdrew(device)
         self._heads.advance(device, page.life, page.last)
         self._index_quota.spend(max(more.bytes, 0) + len(page.entries) * ROW_BYTES, now)
         out += self._index_quota.on_time_passed(now)

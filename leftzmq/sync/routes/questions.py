@@ -20,6 +20,7 @@ from leftzmq.sync.jobs import (
     CopyResolved,
     JoinPlanRead,
     LackingFound,
+    LetGone,
     LyingSeen,
     NotKeptCounted,
     TrashListed,
@@ -54,6 +55,7 @@ class QuestionRoutes:
         ignored = self.ignore_questions
         to_folder(LyingSeen, lambda folder: partial(ignored.on_lying_seen, folder))
         to_folder(NotKeptCounted, lambda folder: partial(ignored.on_not_kept_counted, folder))
+        to_folder(LetGone, lambda folder: folder.letting_go.on_let_gone)
         to_folder(TrashSwept, lambda folder: folder.trash.on_trash_swept)
         to_folder(TrashListed, lambda folder: folder.trash.on_trash_listed)
         to_folder(TrashRestored, lambda folder: folder.trash.on_trash_restored)

@@ -15,7 +15,7 @@ Knows rules and rows. Must not know files, devices, nor what a version means (sy
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from leftzmq.disk.scan.sighting import RulesRead, Sighting
@@ -27,9 +27,10 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.much_ignored import MuchIgnored, TakenOut
 from leftzmq.sync.versions.index_view import IndexView, KeepingChange
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.ignoring.rule_file import parse_local, parse_rules
+from leftzmq.tree.ignoring.rule_file import GITIGNORE, LEFTIGNORE, parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
-from leftzmq.tree.path import is_within, path_of_key, sort_key
+from leftzmq.tree.path import folders_above, is_within, join, path_of_key, sort_key
+from leftzmq.tree.wanted import Wanted, without_below
 from leftzmq.wire.local import EventKind
 
 ROWS_A_TURN: Final = 256  # about 10 us each
@@ -41,13 +42,15 @@ FAULTS_SHOWN: Final = 3  # mistakes of one file
 LOCAL_RULES: Final = "`ignore` in peer.toml"  # as a user reads it
 
 _LISTS: Final = "ignore lists"
+_PINS: Final = "pins"
 _JUDGING: Final = "rows to judge"
 
 
 class Keeping:
     """What one folder keeps.
 
-    local: the rules that only this device has. litter: whether the built-in list holds
+    local: the rules that only this device has. litter: whether the built-in list holds. only: the
+        paths that it fetches; none: all
     rules: all rules that hold now; a value that jobs may ask in other threads
     much: what is said of rules that took much out of sync
     """
@@ -60,12 +63,15 @@ class Keeping:
         local: Sequence[str] = (),
         *,
         litter: bool = True,
+        only: Sequence[str] = (),
     ) -> None:
         self._folder, self._index_view, self._problems = folder, index_view, problems
         self._store = index_view.store
         files = {path: parse_rules(path, data) for path, _, data in self._store.rule_files()}
         self.rules = _with_lists(IgnoreRules(), local, litter=litter).with_files(files)
-        self._lists = _packed(local, litter=litter)
+        self._lists = _packed(local, litter, only)
+        self._only, self._pins = tuple(only), _unpacked_pins(self._store.meta(_PINS) or b"")
+        self._wanted = Wanted(self._only, self._pins)
         self._to_judge: dict[str, None] = {}  # folders below which rows are to be judged anew
         self._judging: _Judging | None = None
         # Files of rules that are gone -> when they rule no more.
@@ -74,12 +80,16 @@ class Keeping:
         self._faulty: set[str] = set()
         self.much = MuchIgnored(folder, self._store, problems)
         self._taken_earlier = 0  # files that an earlier life withdrew, in a judging of its own
-        index_view.keeps = self.keeps
+        index_view.keeps, index_view.wants = self.keeps, self.wants
 
     # -- questions -------------------------------------------------------------------------------
 
     def keeps(self, path: str, kind: Kind) -> bool:
         return self.rules.verdict(path, kind) is None
+
+    def wants(self, path: str, kind: Kind) -> bool:
+        """Whether what others have at `path` is fetched, if no rule ignores it."""
+        return self._wanted.wants(path, kind)
 
     def why_not(self, path: str, kind: Kind | None) -> Ignored | None:
         """By which rule `path` is ignored, if something of this kind is there (None: something that
@@ -118,6 +128,33 @@ class Keeping:
             return now
         return min(self._leaving.values(), default=None)
 
+    # -- what is fetched -------------------------------------------------------------------------
+
+    def get(self, path: str) -> Outputs:
+        """From now on what is at `path` and below it is fetched. What others have of it is asked
+        for."""
+        self._pin(path, is_wanted=True)
+        # The folders above are wanted now, too, and the files of rules in them.
+        above = folders_above(path)
+        rules = [join(folder, name) for folder in above for name in (LEFTIGNORE, GITIGNORE)]
+        near = [path, *above, *rules]
+        changed = [each for each in near if self._index_view.judge_anew(each) is KeepingChange.KEPT]
+        self._judge(path)
+        return [PathsReconsidered(self._folder, tuple(changed))] if changed else []
+
+    def let_go(self, path: str) -> Outputs:
+        """From now on what is at `path` and below it is not fetched. What is here stays until
+        somebody removes it (sync/apply/letting_go)."""
+        self._pin(path, is_wanted=False)
+        self._index_view.judge_anew(path)
+        self._judge(path)
+        return []
+
+    def _pin(self, path: str, *, is_wanted: bool) -> None:
+        self._pins = without_below(self._pins, path, is_wanted)
+        self._store.put_meta(_PINS, _packed_pins(self._pins))
+        self._wanted = Wanted(self._only, self._pins)
+
     # -- rules -----------------------------------------------------------------------------------
 
     def start(self) -> Outputs:
@@ -130,14 +167,16 @@ class Keeping:
         return [*self._show_faults(), *self.much.start()]
 
     def on_local_rules_set(self, fact: LocalRulesSet, now: float) -> Outputs:
-        return self.tune(fact.ignore, litter=fact.litter)
+        return self.tune(fact.ignore, litter=fact.litter, only=fact.only)
 
-    def tune(self, local: Sequence[str], *, litter: bool) -> Outputs:
-        """From now on these are the rules that only this device has."""
-        packed = _packed(local, litter=litter)
+    def tune(self, local: Sequence[str], *, litter: bool, only: Sequence[str] = ()) -> Outputs:
+        """From now on these are the rules that only this device has, and the paths that it
+        fetches."""
+        packed = _packed(local, litter, only)
         if packed == self._lists:
             return []
-        self._lists = packed
+        self._lists, self._only = packed, tuple(only)
+        self._wanted = Wanted(self._only, self._pins)
         self.rules = _with_lists(self.rules, local, litter=litter)
         self._judge("")
         return self._show_faults()
@@ -333,6 +372,17 @@ def _with_lists(rules: IgnoreRules, local: Sequence[str], *, litter: bool) -> Ig
     return rules.with_lists(parse_local(local), LITTER_RULES if litter else NOTHING)
 
 
-def _packed(local: Sequence[str], *, litter: bool) -> bytes:
+def _packed_pins(pins: Mapping[str, bool]) -> bytes:
+    return "\0".join(("+" if pins[path] else "-") + path for path in sorted(pins)).encode()
+
+
+def _unpacked_pins(packed: bytes) -> dict[str, bool]:
+    words = packed.decode().split("\0") if packed else []
+    return {word[1:]: word[0] == "+" for word in words}
+
+
+def _packed(local: Sequence[str], litter: bool, only: Sequence[str]) -> bytes:
     """The same bytes for the same rules."""
-    return repr((litter, *local)).encode()  # a rule may have any character, also a NUL
+    return repr(
+        (litter, tuple(local), tuple(only))
+    ).encode()  # a rule may have any character, also a NUL

@@ -17,6 +17,7 @@ from leftzmq.tree.path import is_within
 class LockOwner(Enum):
     SETTLER = auto()
     APPLIER = auto()
+    LEAVER = auto()  # what lies at the path is being let go (sync/apply/letting_go)
     ASIDE = auto()  # the file that lay at the path waits to be put back (sync/apply/set_aside)
 
 

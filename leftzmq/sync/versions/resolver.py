@@ -318,8 +318,9 @@ class Resolver:
         return best is not None and not best.deleted
 
     def alive_below(self, folder: str, limit: int) -> list[str]:
-        """What we have below a directory, children before parents; `limit` paths at most."""
-        head = sort_key(folder) + b"\0"
+        """What we have below a directory ("" is the share's root), children before parents; `limit`
+        paths at most."""
+        head = sort_key(folder) + b"\0" if folder else b""
         found = [key for key, _ in self._index_view.store.alive_after(head, limit)]
         paths = [path_of_key(key) for key in found if key.startswith(head)]
         self._index_view.recall(paths)

@@ -493,6 +493,14 @@ def test_what_a_folder_ignores_on_this_device_alone_is_a_list_of_texts(tmp_path:
     assert folder.ignore == ("*.iso", "/scratch/", "[open") and not folder.litter
 
 
+def test_what_a_folder_fetches_is_a_list_of_paths(tmp_path: Path) -> None:
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER)).folders
+    assert folder.only == ()
+    text = 'only = ["photos/2026/", "a/b/**", "notes.txt"]\n'
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER + text)).folders
+    assert folder.only == ("photos/2026", "a/b", "notes.txt")
+
+
 LIMITS = [
     ("trash_days = 0", "trash_days: is 0 (write a number of days from 1 to 36500"),
     ("trash_days = true", "trash_days: wants a number, got true or false"),
@@ -509,6 +517,10 @@ LIMITS = [
     ("ignore = 7", "ignore: wants a list of texts, got a whole number"),
     ('ignore = ["a", 7]', "ignore: wants a list of texts, and no. 2 of it is a whole number ("),
     ('ignore = [["a"]]', "ignore: wants a list of texts, and no. 1 of it is a list ("),
+    ('only = "a"', "only: wants a list of texts, got text (write only = ["),
+    ('only = ["/a"]', "only: '/a': "),
+    ('only = ["a/../b"]', "only: 'a/../b': "),
+    ('only = [""]', "only: '': "),
     ("litter = 1", "litter: wants true or false, got a whole number"),
     ("min_free = 1", 'min_free: is not known (did you mean "min_free_percent"?'),
     ("trash_day = 1", 'trash_day: is not known (did you mean "trash_days"?'),

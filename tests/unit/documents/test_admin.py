@@ -308,6 +308,15 @@ class Story:
         self.a.take(LocalRulesSet(FOLDER, (), litter=True))
         self.scan()
 
+    def of_what_is_fetched(self) -> None:
+        for path in ("far/one", "far/two"):
+            self.a.write(path, path.encode())
+        self.scan()
+        (self.b.share / "far/two").write_bytes(b"not read yet")
+        self.ask(self.b, "drop", path="far")
+        self.ask(self.b, "get", path="far")
+        self.scan()
+
     def of_a_file_on_its_way(self) -> None:
         held = Held(self.b, WriteChunks)
         self.a.write("large", bytes(range(256)) * 20_000)
@@ -362,6 +371,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     story = Story(tmp_path_factory.mktemp("admin"))
     story.of_lists()
     story.of_what_is_ignored()
+    story.of_what_is_fetched()
     story.of_a_file_on_its_way()
     story.of_what_is_held_back()
     story.of_a_join(tmp_path_factory.mktemp("join"))

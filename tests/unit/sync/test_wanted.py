@@ -1,0 +1,216 @@
+"""What a device fetches and what it lets go of, on real files: `only`, get and drop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leftzmq.sync.facts import Asked, LocalRulesSet
+from leftzmq.sync.versions.counters import Counters
+from tests.helpers.mesh import Device, Mesh
+from tests.sim.node import FOLDER
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Mesh:
+    mesh = Mesh(tmp_path, "ABC")
+    for device in mesh.devices.values():
+        device.start()
+    mesh.settle()
+    return mesh
+
+
+@pytest.fixture
+def a(mesh: Mesh) -> Device:
+    return mesh.devices["A"]
+
+
+@pytest.fixture
+def b(mesh: Mesh) -> Device:
+    return mesh.devices["B"]
+
+
+@pytest.fixture
+def c(mesh: Mesh) -> Device:
+    return mesh.devices["C"]
+
+
+def quiet(mesh: Mesh) -> None:
+    mesh.scan_all()
+    mesh.settle()
+    for device in mesh.devices.values():
+        if device.alive:
+            view = device.folder.index_view
+            assert view.counters.tickets == 0 and view.counters == Counters.of(device.store)
+            assert not device.folder.problems.all(), device.folder.problems.all()
+
+
+def names(device: Device) -> set[str]:
+    return set(device.tree())
+
+
+def only(mesh: Mesh, device: Device, *paths: str) -> None:
+    device.take(LocalRulesSet(FOLDER, (), True, paths))
+    mesh.settle()
+
+
+def ask(
+    mesh: Mesh, device: Device, verb: str, path: str = "", **fields: object
+) -> dict[str, object]:
+    before = len(device.answers)
+    device.take(Asked(b"x", verb, {"path": path, **fields}))
+    mesh.settle(30)
+    (answer,) = device.answers[before:]
+    return answer
+
+
+def test_only_what_is_named_is_fetched_with_the_folders_above_it(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    only(mesh, b, "x/y", "one.txt")
+    for path in ("x/y/1", "x/y/z/2", "x/3", "q/4", "one.txt", "two.txt"):
+        a.write(path, path.encode())
+    a.write("x/.leftignore", b"z")
+    a.write("q/.leftignore", b"z")
+    quiet(mesh)
+    assert names(b) == {"x", "x/y", "x/y/1", "one.txt", "x/.leftignore"}
+
+
+def test_what_is_here_stays_and_what_is_made_here_is_told(mesh: Mesh, a: Device, b: Device) -> None:
+    """Story 13."""
+    a.write("old/1", b"1")
+    a.write("old/2", b"2")
+    quiet(mesh)
+    only(mesh, b, "new")
+    assert names(b) == {"old", "old/1", "old/2"}
+    a.write("old/1", b"a successor")
+    a.write("old/3", b"not fetched")
+    (a.share / "old/2").unlink()
+    b.write("made/here", b"B")
+    quiet(mesh)
+    assert (b.share / "old/1").read_bytes() == b"a successor"
+    assert names(b) == {"old", "old/1", "made", "made/here"}
+    assert {"made/here", "old/3"} <= names(a)
+
+
+def test_a_file_that_is_made_where_others_have_one_meets_theirs(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    only(mesh, b, "new")
+    a.write("x", b"A's")
+    quiet(mesh)
+    mesh.now += 5
+    b.write("x", b"B's")
+    quiet(mesh)
+    assert (a.share / "x").read_bytes() == (b.share / "x").read_bytes() == b"B's"
+    copies = {name for name in names(a) if "conflict" in name}
+    assert len(copies) == 1 and copies <= names(a)
+
+
+def test_get_fetches_and_stays_over_a_start(mesh: Mesh, a: Device, b: Device) -> None:
+    only(mesh, b, "new")
+    a.write("x/y/1", b"1")
+    a.write("x/2", b"2")
+    quiet(mesh)
+    assert names(b) == set()
+    assert ask(mesh, b, "get", "x/y") == {"folder": FOLDER, "path": "x/y"}
+    quiet(mesh)
+    assert names(b) == {"x", "x/y", "x/y/1"}
+    b.kill()
+    b.start()
+    a.write("x/y/3", b"3")
+    quiet(mesh)
+    assert "x/y/3" in names(b)
+
+
+def test_drop_removes_it_here_alone_and_what_happens_elsewhere_does_not_come_back(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    for path in ("x/1", "x/d/2", "y"):
+        a.write(path, path.encode())
+    quiet(mesh)
+    answer = ask(mesh, b, "drop", "x")
+    assert (answer["dropped"], answer["stayed"], answer["more"]) == (4, 0, False)
+    assert names(b) == {"y"} and names(a) == names(c) == {"x", "x/1", "x/d", "x/d/2", "y"}
+    assert not list((b.share / ".left").rglob("1")), "room is the purpose"
+    a.write("x/1", b"edited")
+    (a.share / "x/d/2").unlink()
+    quiet(mesh)
+    assert names(b) == {"y"}
+    b.kill()
+    b.start()
+    quiet(mesh)
+    assert names(b) == {"y"}
+    ask(mesh, b, "get", "x")
+    quiet(mesh)
+    assert names(b) == {"x", "x/1", "x/d", "y"} and (b.share / "x/1").read_bytes() == b"edited"
+
+
+def test_drop_of_what_nobody_connected_has_is_refused(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    a.write("x", b"1")
+    quiet(mesh)
+    a.kill()
+    c.kill()
+    answer = ask(mesh, b, "drop", "x")
+    assert answer["dropped"] == 0 and answer["stayed_list"] == [
+        {"path": "x", "why": "no connected device has it as it is here"}
+    ]
+    assert names(b) == {"x"}
+
+
+def test_drop_of_what_was_changed_here_is_refused(mesh: Mesh, a: Device, b: Device) -> None:
+    """Story 12."""
+    a.write("x", b"1")
+    quiet(mesh)
+    (b.share / "x").write_bytes(b"an edit that nobody has read yet")
+    answer = ask(mesh, b, "drop", "x")
+    assert answer["dropped"] == 0 and answer["stayed"] == 1
+    quiet(mesh)
+    assert (b.share / "x").read_bytes() == b"an edit that nobody has read yet"
+    assert (a.share / "x").read_bytes() == b"an edit that nobody has read yet"
+
+
+@pytest.mark.parametrize("later", [0.0, 0.005, 0.02, 0.1])
+def test_of_the_last_two_copies_at_most_one_goes(
+    mesh: Mesh, a: Device, b: Device, c: Device, later: float
+) -> None:
+    """Story 11."""
+    a.write("x", b"1")
+    quiet(mesh)
+    c.kill()
+    a.take(Asked(b"x", "drop", {"path": "x"}))
+    end = mesh.now + later
+    while mesh.now < end and mesh.step():
+        mesh.now += 0.001
+    b.take(Asked(b"x", "drop", {"path": "x"}))
+    mesh.settle(60)
+    assert "x" in names(a) | names(b)
+    quiet(mesh)
+    holders = [device for device in (a, b) if "x" in names(device)]
+    assert holders and all((d.share / "x").read_bytes() == b"1" for d in holders)
+    assert all(d.folder.index_view.ours("x") is not None for d in holders)
+
+
+def test_drop_of_all_that_is_not_fetched_any_more(mesh: Mesh, a: Device, b: Device) -> None:
+    for path in ("x/1", "x/2", "y/3", "z"):
+        a.write(path, path.encode())
+    quiet(mesh)
+    only(mesh, b, "y")
+    answer = ask(mesh, b, "drop", outside_only=True)
+    assert answer["stayed"] == 0 and names(b) == {"y", "y/3"}
+    assert ask(mesh, b, "drop", outside_only=True)["dropped"] == 0
+
+
+def test_a_start_in_the_middle_of_a_drop_keeps_the_path(mesh: Mesh, a: Device, b: Device) -> None:
+    a.write("x", b"1")
+    quiet(mesh)
+    b.take(Asked(b"x", "drop", {"path": "x"}))
+    while b.folder.index_view.base("x") is None:
+        assert mesh.step()
+    b.kill()
+    b.start()
+    quiet(mesh)
+    assert names(b) == {"x"} and b.folder.index_view.ours("x") is not None
