@@ -328,6 +328,9 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
         lines.append(Text(f"{name}: {folder['state']}: {printable(folder['why'])}", "yellow"))
     elif folder["why"] and not any(map(_member, folder["members"])):
         lines.append(Text(f"{name}: alone: {printable(folder['why'])}", "yellow"))
+    if folder["not_kept"]:
+        what = f"{counted(folder['not_kept'], 'path')} ({human_bytes(folder['not_kept_bytes'])})"
+        lines.append(Text(f"{name}: not kept here, and with others: {what}"))
     for problem in folder["problem_list"][:SHOWN_PROBLEMS]:
         lines.append(Text(f"{name}: {printable(problem['text'])}", "yellow"))
     hidden = folder["problems"] - SHOWN_PROBLEMS

@@ -182,6 +182,8 @@ class FolderStatus(Reply, frozen=True, kw_only=True):
     bytes: int
     tickets: int
     need_bytes: int
+    not_kept: int
+    not_kept_bytes: int
     waits_for: str
     problems: int
     conflicts: int

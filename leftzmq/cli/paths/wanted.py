@@ -88,7 +88,10 @@ def _drop(state: Path, options: argparse.Namespace) -> int:
     if options.json:
         print(json_text(dropped.fields()))
         return 1 if dropped.stayed else 0
-    if dropped.dropped or not dropped.stayed:
+    if not dropped.dropped and not dropped.stayed:
+        what = f"of {printable(dropped.path)} is here, and it" if dropped.path else "is here that"
+        print(f"nothing {what} is not fetched")
+    elif dropped.dropped:
         size = human_bytes(dropped.bytes)
         print(f"{counted(dropped.dropped, 'path')} let go, {size} free; the other devices keep it")
     if dropped.more:

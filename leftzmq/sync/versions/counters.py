@@ -28,6 +28,8 @@ class Counters:
     bytes: the sizes of those files
     tickets: paths whose highest-ranked version we do not have
     need_bytes: the sizes of those versions
+    not_kept: paths of which others have something, and that this device does not keep
+    not_kept_bytes: the sizes of these
     losses, turned: those tickets by which a file of ours would be lost, or would turn to noise
         (index/losses)
     conflicts: live entries of ours that have the name of a conflict copy
@@ -38,6 +40,8 @@ class Counters:
     bytes: int = 0
     tickets: int = 0
     need_bytes: int = 0
+    not_kept: int = 0
+    not_kept_bytes: int = 0
     losses: int = 0
     turned: int = 0
     conflicts: int = 0
@@ -54,9 +58,12 @@ class Counters:
 
     def _add(self, rows: Sequence[Row], sign: int) -> None:
         best: Row | None = None
+        apart: Row | None = None
         has_file = False
         for row in rows:
             if row.apart:
+                if apart is None or row.entry.rank > apart.entry.rank:
+                    apart = row
                 continue
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
@@ -68,6 +75,9 @@ class Counters:
                 self.bytes += sign * row.entry.size
             if is_conflict_name(row.entry.path):
                 self.conflicts += sign
+        if best is None and apart is not None and not apart.entry.deleted:
+            self.not_kept += sign
+            self.not_kept_bytes += sign * apart.entry.size
         if best is not None and not best.is_ours:
             self.tickets += sign
             self.need_bytes += sign * best.entry.size

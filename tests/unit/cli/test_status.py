@@ -35,6 +35,8 @@ def folder(**fields: object) -> Status:
         "bytes": 5 << 30,
         "tickets": 2,
         "need_bytes": 1 << 30,
+        "not_kept": 0,
+        "not_kept_bytes": 0,
         "waits_for": "",
         "problems": 0,
         "conflicts": 0,

@@ -132,6 +132,8 @@ def test_drop_removes_it_here_alone_and_what_happens_elsewhere_does_not_come_bac
     quiet(mesh)
     answer = ask(mesh, b, "drop", "x")
     assert (answer["dropped"], answer["stayed"], answer["more"]) == (4, 0, False)
+    counters = b.folder.index_view.counters
+    assert (counters.not_kept, counters.not_kept_bytes) == (4, len("x/1" + "x/d/2"))
     assert names(b) == {"y"} and names(a) == names(c) == {"x", "x/1", "x/d", "x/d/2", "y"}
     assert not list((b.share / ".left").rglob("1")), "room is the purpose"
     a.write("x/1", b"edited")
