@@ -326,6 +326,10 @@ PLANS = {
     "a look takes seconds, and what another device did at the same paths is told bit by bit": (
         "16100351/ABC/1,4008,4004/0/news_lost,careful,skews_s"
     ),
+    "a folder waits for the one above while the two lives of a cloned machine tell of it in turn": (
+        "16007545/ABCD/10000,0,1,4,5,6,7,7001,8,9/0/slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -167,6 +167,12 @@ class Batches:
                     made.add(path)
         return batch
 
+    def _considered_anew(self, path: str, active: ActiveTicket) -> None:
+        """The ticket is not what it was when it became ready, and waits to be considered. It may be
+        the same again by then, and must not count as ready: no heap has it."""
+        active.put_off(0.0)
+        self._window.consider(path)
+
     def _wait_for_lock(self, locked: str, active: ActiveTicket) -> None:
         """Somebody has the lock of the path `locked`. The ticket is considered again when it is
         released."""
@@ -196,12 +202,11 @@ class Batches:
                     return None
                 return active.operation
             active.give_up_operation()
-            active.move(TicketMove.PUT_OFF)
-            self._window.consider(path)
+            self._considered_anew(path, active)
             return None
         ticket = self._resolver.ticket(path)
         if ticket is None or ticket.entry.rank != active.entry.rank:
-            self._window.consider(path)
+            self._considered_anew(path, active)
             return None
         parent = parent_of(path)
         if not ticket.entry.deleted and parent and parent not in made:
@@ -226,8 +231,7 @@ class Batches:
             move = self._renames.operation(active, ticket)
             if move is None:
                 active.give_up_source()
-                active.move(TicketMove.PUT_OFF)
-                self._window.consider(path)
+                self._considered_anew(path, active)
             return move
         ends = self.ends_with_folder(ticket.entry)
         if ends and self._is_needed_beside(path, batch):
@@ -331,8 +335,7 @@ class Batches:
             return True
         if any(self._resolver.stays(child) for child in children):
             self._resolver.keep_folder(path)
-            self._window.consider(path)
-            active.move(TicketMove.PUT_OFF)
+            self._considered_anew(path, active)
             return False
         self._stuck.append(path)
         return False
