@@ -47,6 +47,10 @@ STORIES = {
         "16002069/ABCD/11000,11100,11101,11103,3,11202,11200,4003,11003,11013/0/lag_s,slow,"
         "news_twice,watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "the same, and the line breaks as it says so; the one who may write was switched off": (
+        "16004799/ABC/11000,11101,11201,21,11010,11007/0/lag_s,slow,news_lost,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 
 
