@@ -1,9 +1,9 @@
 """Measures what ignore rules save and cost a real agent, on a folder with many files.
 
 usage: python bench/ignored_folder.py [--files N] [--under DIRECTORY]
-A share of N files (100,000), 100 in each folder, is scanned by an agent that no other
-device knows, three times: without rules, with 1,000 rules that match none of them, and with one rule
-that ignores all of them. Then 1,000 of the files are written to.
+A share of N files (100,000), 100 in each folder, is scanned by an agent that no other device knows,
+three times: without rules, with 1,000 rules that match none of them, and with one rule that ignores
+all of them. Then 1,000 of the files are written to.
 
 Prints one JSON line for each: CPU seconds of the agent until all is in its index (`scan_cpu_s`),
 the number of its inotify watches (`watches`), and its CPU seconds in the 3 s after the writes
