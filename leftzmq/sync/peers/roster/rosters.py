@@ -215,11 +215,15 @@ class Rosters:
 
     def put_out(self, id: str) -> Stop | None:
         """Return why this device may not use a folder; None: it was not removed from it."""
-        roster, us = self.folders[id].roster, self.me.device
-        if roster.is_live(us) or not roster.knows(us):
+        if not self._is_out(self.folders[id].roster):
             return None
-        by = self.remover(id, us)
+        by = self.remover(id, self.me.device)
         return Stop(StopCause.PUT_OUT, f"{by} removed this device from the folder: {_PUT_OUT}")
+
+    def _is_out(self, roster: Roster) -> bool:
+        """Whether this device was let in, and is no member. Who joined and has not heard of itself
+        yet is not out."""
+        return not roster.is_live(self.me.device) and roster.knows(self.me.device)
 
     def remover(self, id: str, device: DeviceKey) -> str:
         """Return the name of a member that removed a device."""
@@ -371,8 +375,10 @@ class Rosters:
 
     def lacking(self, id: str) -> list[bytes]:
         """Return the tags of clean epochs that would be used if their secrets were held, that of
-        the one to be used first."""
+        the one to be used first. None where this device is out: nobody gives it a secret."""
         folder = self.folders[id]
+        if self._is_out(folder.roster):
+            return []
         used = folder.epochs.in_use
         return [
             tag

@@ -18,7 +18,7 @@ from nacl.exceptions import CryptoError
 
 from leftzmq.content.keys import EpochKeys, derive_epoch
 from leftzmq.content.seal import MAC_BYTES, NONCE_BYTES
-from leftzmq.errors import IndexFault, LeftError, Refused, RosterNotKept
+from leftzmq.errors import IndexFault, LeftError, Refused, RosterNotKept, StopCause
 from leftzmq.sync.facts import EpochKeyArrived, LinkClosed, RosterGrew
 from leftzmq.sync.jobs import CutSlice, Job, Look, ReadPage
 from leftzmq.sync.link import Link, Way
@@ -244,6 +244,27 @@ def test_the_removed_device_itself_does_not_wait_for_a_new_secret(three: Members
     three.settle(100.0)
     assert three["C"].folder.stopped is not None
     assert "waits for" not in three.said("C")
+
+
+def test_who_is_out_with_its_inviter_and_stays_connected_asks_for_no_secret(
+    tmp_path: Path,
+) -> None:
+    """Its links stay where it is in another folder, too. No removal names it: so it is told of the
+    epoch, whose secret only members get."""
+    mesh = Members(tmp_path, "ABC")
+    mesh.begins("AB")
+    mesh["A"].exchange._is_vouched = lambda device: device != mesh["C"].key
+    mesh.invites("B", "C")
+    mesh.start("C")
+    mesh.removes("A", "B")
+    stopped = mesh["C"].folder.stopped
+    assert stopped is not None and stopped.cause is StopCause.PUT_OUT
+    assert mesh.roster("C").clean_epochs() == [mesh.used("A")]
+    mesh.settle(5.0)
+    mesh.sent.clear()
+    mesh.settle(130.0)
+    assert not [sent.message for sent in mesh.sent if sent.sender == "C"]
+    assert mesh["C"].exchange.deadline() is None
 
 
 def test_who_hears_of_a_removal_from_the_removed_device_makes_no_epoch_of_its_own(

@@ -283,6 +283,17 @@ def test_what_could_not_be_kept_is_asked_for_though_no_link_breaks(three: Member
     assert three.used("B") == three.used("A")
 
 
+def test_who_is_out_and_cannot_keep_that_it_is_in_again_hears_it_later(three: Members) -> None:
+    """So who is out goes on asking for what it could not keep."""
+    three.removes("A", "C")
+    three["C"].roster_keeper.fails = True
+    three.invites("A", "C")
+    assert three.live("A") == "ABC" and three["C"].folder.stopped is not None
+    three["C"].roster_keeper.fails = False
+    three.settle(70.0)
+    assert three.live("C") == "ABC" and three["C"].folder.stopped is None
+
+
 def test_what_waited_for_its_parent_is_told_to_who_brought_that(mesh: Members) -> None:
     """B lets A in, which hears that and nothing else of B; C brings B's own admission."""
     mesh.begins("BC")
