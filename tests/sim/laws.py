@@ -120,6 +120,8 @@ def is_quiet(world: World) -> bool:
     """Every device has what all have, and nothing is under way."""
     if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
         return False
+    if world.sharing.others_ask():
+        return False
     return all(_is_at_rest(world, group) for group in world.sharing.groups())
 
 

@@ -148,6 +148,12 @@ class Members(Sharing):
         asks = any(device.exchange.deadline() is not None for device in group)
         return agree(group) and (not asks or self.misses_others(group))
 
+    def others_ask(self) -> bool:
+        """Who could not keep a word asks for it after a while, also if it hears meanwhile that it
+        is out: the lost word may be the one that lets it in again."""
+        others = (device for device in self.world.alive if not shares(device))
+        return any(device.exchange.deadline() is not None for device in others)
+
 
 def agree(group: list[SimDevice]) -> bool:
     return len({_view(device) for device in group}) == 1

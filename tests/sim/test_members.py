@@ -20,7 +20,7 @@ from tests.sim.faults import Faults
 from tests.sim.ledger import Ledger
 from tests.sim.node import FOLDER
 from tests.sim.people import DECISIONS, People
-from tests.sim.plan import ROSTER_EACH, has_roster, plan_of, run, settle
+from tests.sim.plan import ROSTER_EACH, has_roster, plan_of, run, settle, stays_quiet
 from tests.sim.shrink import unpack
 from tests.sim.users import Users
 from tests.sim.world import Knobs, World
@@ -50,6 +50,14 @@ STORIES = {
     "the same, and the line breaks as it says so; the one who may write was switched off": (
         "16004799/ABC/11000,11101,11201,21,11010,11007/0/lag_s,slow,news_lost,watch_lost,careful,"
         "skews_s"
+    ),
+    "one could not keep a removal, and hears then that it is out; it asks for the lost word": (
+        "16003599/ABCD/11000,0,1,11013,11004,11003,11009,5002,11011/0/slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful,skews_s"
+    ),
+    "one could not keep its own removal, and hears it from another one before it asks for it": (
+        "16101659/ABC/11000,1000,3,11001,1002,12,11002,11003,14/0/lag_s,slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful,skews_s"
     ),
 }
 
@@ -174,6 +182,21 @@ def test_what_a_reader_lacks_of_its_group_is_found(club: Club) -> None:
     club.writes("A", "lacked")
     with pytest.raises(laws.Broken, match=r"I1.*lacked"):
         laws.converged(club.world, club.ledger, list(club.world.devices.values()))
+
+
+def test_all_is_quiet_when_who_is_out_has_asked_for_what_it_could_not_keep(club: Club) -> None:
+    """A's word of C's removal is lost; B, which hears it later, brings it."""
+    c = club.world.devices["C"]
+    club.cut("AB")
+    c.roster_keeper.fails = True
+    club.removes("A", "C")
+    c.roster_keeper.fails = False
+    club.cut()
+    club.world.run_until(club.world.now + 10.0)
+    assert club.groups() == ["AB"] and c.exchange.deadline() is not None
+    club.judge()
+    assert c.exchange.deadline() is None
+    stays_quiet(club.world, club.ledger)
 
 
 def test_since_when_somebody_counts_no_more_is_known_of_each(club: Club) -> None:

@@ -649,6 +649,10 @@ class Sharing:
         """Whether they agree on who they are, and ask no more."""
         return True
 
+    def others_ask(self) -> bool:
+        """Whether a device that is in no group will still ask something of those who are."""
+        return False
+
 
 class World:
     """The devices and all future events."""
