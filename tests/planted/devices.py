@@ -36,11 +36,11 @@ TOLD: Final = (
         (
             Edit(
                 "leftzmq/sync/apply/applier.py",
-                "            out.append(Work(Apply(self.folder, number, operations)))\n",
+                "            out.append(Work(Apply(self.folder, number, operations",
                 "            for each in operations:\n"
                 "                if each.copy_to is None and each.moved is None:\n"
                 "                    self._versions.take(each.entry, None)\n"
-                "            out.append(Work(Apply(self.folder, number, operations)))\n",
+                "            out.append(Work(Apply(self.folder, number, operations",
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3", "I8")),

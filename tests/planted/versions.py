@@ -255,7 +255,7 @@ CHOSEN: Final = (
         (
             Edit(
                 "leftzmq/sync/versions/remote_changes.py",
-                "    if before is not None and entry.rank < before.entry.rank:\n",
+                "    if before is not None and entry.rank < before.entry.rank and not anew:\n",
                 "    if False:\n",
             ),
         ),
