@@ -27,7 +27,13 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.much_ignored import MuchIgnored, TakenOut
 from leftzmq.sync.versions.index_view import IndexView, KeepingChange
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.ignoring.rule_file import GITIGNORE, LEFTIGNORE, parse_local, parse_rules
+from leftzmq.tree.ignoring.rule_file import (
+    GITIGNORE,
+    LEFTIGNORE,
+    RuleFile,
+    parse_local,
+    parse_rules,
+)
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
 from leftzmq.tree.path import folders_above, is_within, join, path_of_key, sort_key
 from leftzmq.tree.wanted import Wanted, without_below
@@ -164,7 +170,7 @@ class Keeping:
         if unfinished or self._store.meta(_LISTS) != self._lists:
             self._judge("")
             self._first_walk_comes = True
-        return [*self._show_faults(), *self.much.start()]
+        return [*self._show_all_faults(), *self.much.start()]
 
     def on_local_rules_set(self, fact: LocalRulesSet, now: float) -> Outputs:
         return self.tune(fact.ignore, litter=fact.litter, only=fact.only)
@@ -179,11 +185,11 @@ class Keeping:
         self._wanted = Wanted(self._only, self._pins)
         self.rules = _with_lists(self.rules, local, litter=litter)
         self._judge("")
-        return self._show_faults()
+        return self._show_faults(("", *sorted(self._faulty)))
 
     def on_rules_read(self, reads: Iterable[RulesRead], now: float) -> Outputs:
         """A walk or a look read these files of rules, or found them gone."""
-        changed = False
+        changes: dict[str, RuleFile | None] = {}
         for read in reads:
             if read.file is None:
                 if self.rules.file(read.path) is not None:
@@ -193,43 +199,48 @@ class Keeping:
             if read.file.unusable is None:
                 assert read.key is not None, "what was read is there"
                 self._store.put_rules(read.path, read.key, read.data)
-            reach = self.rules.reach(read.path, read.file)
-            self.rules = self.rules.with_file(read.path, read.file)
-            changed = True
+            changes[read.path] = read.file
+        return self._change(changes)
+
+    def _change(self, changes: Mapping[str, RuleFile | None]) -> Outputs:
+        """These files of rules are others now, or are gone (None)."""
+        reaches = [self.rules.reach(path, file) for path, file in changes.items()]
+        self.rules = self.rules.with_files(changes) if changes else self.rules
+        for reach in reaches:
             if reach is not None:
                 self._judge(reach)
                 self._first_walk_comes = False
-        return self._show_faults() if changed else []
+        return self._show_faults(changes)
 
     def on_time_passed(self, now: float) -> Outputs:
         """Lets rules end whose files are gone, and judges some rows."""
-        out: Outputs = []
-        for path in [path for path, due in self._leaving.items() if due <= now]:
+        left = [path for path, due in self._leaving.items() if due <= now]
+        for path in left:
             del self._leaving[path]
             self._store.drop_rules(path)
-            reach = self.rules.reach(path, None)
-            self.rules = self.rules.with_file(path, None)
-            if reach is not None:
-                self._judge(reach)
-            out = self._show_faults()
-        return [*out, *self._judge_some()]
+        return [*self._change(dict.fromkeys(left)), *self._judge_some()]
 
-    def _show_faults(self) -> Outputs:
-        """Shows lines without effect, and files that cannot be read, as Problems."""
-        by_file: dict[str, list[str]] = {}
-        for path, mistake in self.rules.mistakes():
-            by_file.setdefault(path, []).append(mistake.said("line" if path else "rule"))
+    def _show_all_faults(self) -> Outputs:
+        return self._show_faults(dict.fromkeys(path for path, _ in self.rules.mistakes()))
+
+    def _show_faults(self, paths: Iterable[str]) -> Outputs:
+        """Shows what is wrong in these files of rules ("": in the local rules) as Problems: lines
+        without effect, or that the file cannot be read."""
         out: Outputs = []
-        for path, said in by_file.items():
+        for path in paths:
+            said = [each.said("line" if path else "rule") for each in self.rules.mistakes_in(path)]
+            if not said:
+                if path in self._faulty:
+                    self._faulty.discard(path)
+                    out += self._problems.clear(path, kind=ProblemKind.RULES_FAULTY)
+                continue
+            self._faulty.add(path)
             more = f"; and {len(said) - FAULTS_SHOWN} more" if len(said) > FAULTS_SHOWN else ""
             where = "" if path else f"{LOCAL_RULES}: "
             detail = where + "; ".join(said[:FAULTS_SHOWN]) + more
             out += self._problems.show(
                 Problem(self._folder, path, ProblemKind.RULES_FAULTY, detail)
             )
-        for path in self._faulty - by_file.keys():
-            out += self._problems.clear(path, kind=ProblemKind.RULES_FAULTY)
-        self._faulty = set(by_file)
         return out
 
     # -- rows ------------------------------------------------------------------------------------
@@ -263,6 +274,7 @@ class Keeping:
             self._keep_count(judging.files)
         if judging.done:
             self._judging = None
+            out += self._show_faults(sorted(self._faulty))  # one may be in an ignored folder now
             # What is on the disk and was ignored until now is found by a walk, when it is watched.
             # At a start the first walk comes, after all is watched.
             if not self._first_walk_comes:

@@ -38,7 +38,7 @@ from leftzmq.tree.ignoring.rule_file import (
     RuleFile,
     parse_local,
 )
-from leftzmq.tree.path import join, name_of, parent_of
+from leftzmq.tree.path import is_within, join, name_of, parent_of
 
 NOTHING: Final = RuleFile()
 LITTER_RULES: Final = parse_local([litter.rule for litter in LITTER])
@@ -288,8 +288,8 @@ class IgnoreRules:
         return self._files.get(parent_of(path), {}).get(name_of(path))
 
     def files_in(self, folder: str) -> list[str]:
-        """The paths of the rule files in a folder, as far as they are known."""
-        return [join(folder, name) for name in self._files.get(folder, ())]
+        """The paths of the rule files in a folder, in order, as far as they are known."""
+        return [join(folder, name) for name in sorted(self._files.get(folder, ()))]
 
     def reach(self, path: str, file: RuleFile | None) -> str | None:
         """The folder in and below which other paths may be ignored once the rule file at `path` is
@@ -320,20 +320,29 @@ class IgnoreRules:
 
     def mistakes(self) -> Iterator[tuple[str, Mistake]]:
         """Each mistake with the path of its rule file; "" are the local rules."""
-        found = [("", self.local, self.folder(""))]
-        for parent in sorted(self._files):
-            folder = self.folder(parent)
-            for name in sorted(self._files[parent]) if folder.ignored is None else ():
-                if original_name(name) == LEFTIGNORE or folder.uses_gitignore:
-                    found.append((join(parent, name), self._files[parent][name], folder))
-            if folder.closed is not None and folder.closed == _crowded(parent):
-                yield folder.closed.file, folder.closed.mistake
-        for path, file, folder in found:
-            mistakes = [*file.mistakes, *_names_rule_files(file, folder)]
-            if file.unusable is not None:
-                mistakes.append(file.unusable)
-            for mistake in sorted(mistakes, key=lambda mistake: mistake.line):
+        for path in (
+            "",
+            *(each for parent in sorted(self._files) for each in self.files_in(parent)),
+        ):
+            for mistake in self.mistakes_in(path):
                 yield path, mistake
+
+    def mistakes_in(self, path: str) -> list[Mistake]:
+        """The mistakes of the rule file at `path`, by their lines; "": of the local rules. None, if
+        it does not rule."""
+        folder = self.folder(parent_of(path))
+        file = self.file(path) if path else self.local
+        is_git = bool(path) and original_name(name_of(path)) == GITIGNORE
+        is_out = folder.ignored is not None or (is_git and not folder.uses_gitignore)
+        if file is None or (path and is_out):
+            return []
+        mistakes = [*file.mistakes, *_names_rule_files(file, folder)]
+        if file.unusable is not None:
+            mistakes.append(file.unusable)
+        crowded = _crowded(folder.path)
+        if path and folder.closed == crowded and path == self.files_in(folder.path)[0]:
+            mistakes.append(crowded.mistake)
+        return sorted(mistakes, key=lambda mistake: mistake.line)
 
     def remembered_folders(self) -> int:
         """How many folders are remembered."""
@@ -367,12 +376,14 @@ class IgnoreRules:
                 own[name] = now
         changed = self._successor(self.local, self.litter)
         changed._files = {folder: own for folder, own in files.items() if own}
-        changed._matchers = {
-            key: matcher for key, matcher in dict(self._matchers).items() if key[1] not in changes
-        }
-        for at, rules in list(self._folders.items()):
-            if tops.isdisjoint(_with_folders_above(at)):
-                changed._remember(rules)
+        changed._matchers = dict(self._matchers)
+        for path in changes:
+            changed._matchers.pop((Group.RULE_FILE, path), None)
+        changed._folders, changed._folders_bytes = dict(self._folders), self._folders_bytes
+        for top in tops & changed._folders.keys():
+            # A folder is remembered with all above it: where it is not, nothing below it is.
+            for at in [at for at in changed._folders if is_within(at, top)]:
+                del changed._folders[at]
         return changed
 
     def with_lists(self, local: RuleFile, litter: RuleFile) -> IgnoreRules:
@@ -462,14 +473,6 @@ NO_RULES: Final = IgnoreRules(litter=NOTHING)
 def _crowded(folder: str) -> Closed:
     """Too many rule files hold in the folder."""
     return Closed(join(folder, LEFTIGNORE), Mistake(0, RuleFault.TOO_MANY_FILES))
-
-
-def _with_folders_above(path: str) -> Iterator[str]:
-    """A folder, and each above it up to the share's root."""
-    while path:
-        yield path
-        path = parent_of(path)
-    yield ""
 
 
 def _as_it_holds(before: RuleFile | None, file: RuleFile | None) -> RuleFile | None:
