@@ -120,8 +120,13 @@ class DeviceRoutes:
                 return self.folders[id].first_reading.on_reading(device, reading) if id else []
             case Done() as done:
                 id = self.folder_of(device, done.tag)
-                return self.folders[id].acknowledged.on_done(device, done) if id else []
+                return self._on_done(self.folders[id], device, done, now) if id else []
         return self.peers.on_message_arrived(fact, now)
+
+    def _on_done(self, folder: Folder, device: DeviceKey, done: Done, now: float) -> Outputs:
+        """What waited for this word goes on."""
+        out = folder.acknowledged.on_done(device, done)
+        return [*out, *folder.within(partial(folder.letting_go.go_on, now))]
 
     def _on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
         folder = self.folders[fact.page.folder]
