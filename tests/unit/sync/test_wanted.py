@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.sync.facts import Asked, LocalRulesSet, TimePassed
+from leftzmq.sync.facts import Asked, LocalRulesSet
 from leftzmq.sync.versions.counters import Counters
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import FOLDER
@@ -216,18 +216,3 @@ def test_a_start_in_the_middle_of_a_drop_keeps_the_path(mesh: Mesh, a: Device, b
     b.start()
     quiet(mesh)
     assert names(b) == {"x"} and b.folder.index_view.ours("x") is not None
-
-
-def test_drop_goes_on_with_the_word_that_it_waits_for(mesh: Mesh, a: Device, b: Device) -> None:
-    a.write("x", b"1")
-    quiet(mesh)
-    began = mesh.now
-    b.take(Asked(b"x", "drop", {"path": "x"}))
-    while not b.answers:
-        if not mesh.step():
-            due = {d.key: d.node.deadline(mesh.now) for d in mesh.devices.values()}
-            mesh.now = min(due.values())
-            for device in mesh.devices.values():
-                if due[device.key] <= mesh.now:
-                    device.take(TimePassed())
-    assert b.answers[0]["dropped"] == 1 and mesh.now - began < 0.2
