@@ -10,7 +10,7 @@ import time
 import traceback
 
 from .besieged import endure, siege_of
-from .plan import Outcome, has_roster, plan_of, run
+from .plan import Outcome, has_roster, has_rules, plan_of, run
 from .shrink import command, shrunk, unpack
 
 
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--devices", type=int, default=0, help="2 to 4; else the seed says")
     parser.add_argument("--replay", help="a plan as it was told when it failed")
     parser.add_argument("--rosters", action="store_true", help="only seeds that have a roster")
+    parser.add_argument("--rules", action="store_true", help="only seeds in which users ignore")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
     parser.add_argument("--hostile", action="store_true", help="stories with a hostile device")
@@ -38,6 +39,7 @@ def main() -> int:
     first, _, last = args.seeds.partition(":")
     seeds = range(int(first), int(last) if last else int(first) + 1)
     chosen = [seed for seed in seeds if has_roster(seed) or not args.rosters]
+    chosen = [seed for seed in chosen if has_rules(seed) or not args.rules]
     began, failed, deeds, simulated_s = time.monotonic(), 0, 0, 0.0
     for seed in chosen:
         plan = plan_of(seed, args.devices)

@@ -47,6 +47,8 @@ class Calls:
     named: called with (folder, name, inode) for each name that the agent gave; checks if it may
     wrote: called with each inode that the agent wrote to
     gone:  called with each inode whose last name the agent removed
+    takes: called with (folder, name, inode) for each name that the agent is about to move or remove
+    alters: called with each inode whose attributes the agent is about to change
     """
 
     def __init__(self, disk: Disk) -> None:
@@ -57,6 +59,8 @@ class Calls:
         self.named: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
         self.wrote: Callable[[Inode], None] = lambda inode: None
         self.gone: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
+        self.takes: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
+        self.alters: Callable[[Inode], None] = lambda inode: None
 
     def call(self, what: str, path: str = "") -> None:
         if self.dead:
@@ -123,10 +127,12 @@ class SimFile(_Handle):
 
     def set_times(self, mtime_ns: int) -> None:
         self._calls.call("set_times")
+        self._calls.alters(self.inode)
         self._disk.attributes(self.inode, mtime_ns=mtime_ns)
 
     def set_exec(self, exec: bool) -> None:
         self._calls.call("set_exec")
+        self._calls.alters(self.inode)
         now = self.inode.mode
         mode = with_exec(now, exec)
         if mode != now:
@@ -134,10 +140,12 @@ class SimFile(_Handle):
 
     def set_mode(self, mode: int) -> None:
         self._calls.call("set_mode")
+        self._calls.alters(self.inode)
         self._disk.attributes(self.inode, mode=mode)
 
     def set_owner(self, owner: int, group: int) -> None:
         self._calls.call("set_owner")
+        self._calls.alters(self.inode)
         self.inode.give(owner, group)
 
     def xattrs(self) -> dict[str, bytes]:
@@ -146,10 +154,12 @@ class SimFile(_Handle):
 
     def set_xattr(self, name: str, value: bytes) -> None:
         self._calls.call("set_xattr")
+        self._calls.alters(self.inode)
         self.inode.xattrs[name] = value
 
     def remove_xattr(self, name: str) -> None:
         self._calls.call("remove_xattr")
+        self._calls.alters(self.inode)
         del self.inode.xattrs[name]
 
     def begin_flush(self, offset: int, length: int) -> None:
@@ -304,6 +314,7 @@ class SimFolder(_Handle):
         to._free(new)
         if inode.kind is Kind.DIRECTORY and _is_inside(to.inode, inode):
             raise _error(errno.EINVAL, name)
+        self._calls.takes(self.inode, self._called(raw), inode)
         self._disk.change((self.inode, self._called(raw), None), (to.inode, new, inode))
         self._calls.named(to.inode, new, inode)
 
@@ -312,6 +323,7 @@ class SimFolder(_Handle):
         self._call("respell", name)
         inode, over = self._there(raw), self.inode.children.get(self._called(new))
         assert over in (None, inode), "it would overwrite another file"
+        self._calls.takes(self.inode, self._called(raw), inode)
         self._disk.change((self.inode, self._called(raw), None), (self.inode, new, inode))
         self._calls.named(self.inode, new, inode)
 
@@ -333,6 +345,8 @@ class SimFolder(_Handle):
         self._one_device(one, to)
         if one is two:
             return
+        self._calls.takes(self.inode, raw, one)
+        self._calls.takes(to.inode, new, two)
         self._disk.change((self.inode, raw, two), (to.inode, new, one))
         self._calls.named(self.inode, raw, two)
         self._calls.named(to.inode, new, one)
@@ -343,6 +357,7 @@ class SimFolder(_Handle):
         if inode.kind is Kind.DIRECTORY:
             raise _error(errno.EISDIR, name)
         raw = self._called(raw)
+        self._calls.takes(self.inode, raw, inode)
         self._disk.change((self.inode, raw, None))
         self._calls.gone(self.inode, raw, inode)
 
@@ -355,6 +370,7 @@ class SimFolder(_Handle):
             raise _error(errno.EBUSY, name)
         if inode.children:
             raise _error(errno.ENOTEMPTY, name)
+        self._calls.takes(self.inode, self._called(raw), inode)
         self._disk.change((self.inode, self._called(raw), None))
 
     def flush(self) -> None:

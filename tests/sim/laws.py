@@ -156,10 +156,10 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
     for other in alive:
         if _missing(world, other, alive, first):
             said = differences("the others", first, other.name, tree_of(other))
-            raise Broken("I1", f"{said}; {sorted(_apart(other))} cannot be there")
+            raise Broken("I1", f"{said}; {sorted(cannot_hold(other))} cannot be there")
     for device in alive:
         folder = device.folder
-        problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
+        problems = [p for p in folder.problems.all() if not is_known(p, device, ledger)]
         if own := world.sharing.own(device, alive):
             problems = [p for p in problems if not _follows(p.path, own)]
         if world.sharing.misses_others(alive):  # they are not told that nobody gives it
@@ -167,7 +167,7 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
         if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)
-        if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
+        if apart := [path for path in cannot_hold(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
         if world.sharing.misses_others(alive) or world.sharing.own(device, alive):
             continue  # what it cannot get, or cannot put beside its own, stays wanted
@@ -193,7 +193,7 @@ def _missing(world: World, device: SimDevice, group: list[SimDevice], first: Tre
     that may only read: that stays as its user made it."""
     if all(world.sharing.reads_only(each) for each in group):
         return False  # nobody of whom it takes anything
-    here, apart = tree_of(device), _apart(device)
+    here, apart = tree_of(device), cannot_hold(device)
     if own := world.sharing.own(device, group):
         first = {path: what for path, what in first.items() if not _follows(path, own)}
         here = {path: what for path, what in here.items() if not _follows(path, own)}
@@ -201,7 +201,8 @@ def _missing(world: World, device: SimDevice, group: list[SimDevice], first: Tre
     return here != wanted
 
 
-def _apart(device: SimDevice) -> set[str]:
+def cannot_hold(device: SimDevice) -> set[str]:
+    """The paths that its disk cannot hold beside another spelling."""
     problems = device.folder.problems.all()
     return {each.path for each in problems if each.kind is ProblemKind.NAME_FOLDS}
 
@@ -227,7 +228,7 @@ def differences(a: str, first: Tree, b: str, second: Tree) -> str:
     return "; ".join(lines)
 
 
-def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
+def is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
     """Known gaps: an index that is lost or older, after a power cut too, does not know a `.lefting`
     that is on the disk. Nor does an index that was damaged before a kill; and a user can rename the
     folder that a `.lefting` lies in. Then nobody can say whose it is. A path that a disk cannot
@@ -458,9 +459,12 @@ def no_folder_lost(
             raise Broken("I2 folder", f"{path} is {_short(tree.get(path))}")
 
 
-def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
+def index_is_the_disk(
+    device: SimDevice, *, exact: bool, not_kept: Collection[str] = frozenset()
+) -> None:
     """I8: our rows in the index are what a scan of the disk would say. exact: the stats are equal
-    too, as after a walk (a new hard link changes the stat, and no watcher reports it)."""
+    too, as after a walk (a new hard link changes the stat, and no watcher reports it). not_kept:
+    what it does not keep: of that it has no version."""
     said: Tree = {}
     after = b""
     while groups := device.store.paths(after, 1000):
@@ -484,7 +488,7 @@ def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
                     raise Broken("I8", f"{device.name}: {entry.path} has other bytes")
                 said[entry.path] = ()
         after = groups[-1][-1].sort_key
-    if said.keys() != tree_of(device).keys():
+    if said.keys() != tree_of(device).keys() - set(not_kept):
         raise Broken("I8", f"{device.name}: on disk and not in the index, or the other way")
 
 

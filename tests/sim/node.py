@@ -125,6 +125,7 @@ class Device:
         self.alive = False
         self.waits = self.held = False
         self.starts = 0
+        self.ignore: tuple[str, ...] = ()  # the rules that only this device has
         self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
     def begin(
@@ -243,7 +244,17 @@ class Device:
         store = Store(self.index_file)
         self.index_opened()
         forget_unlisted(store, self._listed)
-        return Folder(FOLDER, self.keys, self.epochs, self.key, store, self.agents, hold=self.hold)
+        self.opened_with = self.ignore
+        return Folder(
+            FOLDER,
+            self.keys,
+            self.epochs,
+            self.key,
+            store,
+            self.agents,
+            hold=self.hold,
+            ignore=self.ignore,
+        )
 
     def _begin(self, folder: Folder) -> None:
         """A life of it begins. Raises ShareError."""

@@ -19,12 +19,13 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import laws, member_laws
+from . import kept_laws, laws, member_laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
+from .rulers import HAS_RULES, RULED, RULINGS, Rulers
 from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
-from .world import Knobs, World
+from .world import Knobs, SimDevice, World
 
 QUIET_S: Final = 15.0
 LOOKED_S: Final = 30.0
@@ -32,6 +33,7 @@ NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
 """After so many seconds every device knows that a clone is gone."""
 PATIENCE_S: Final = 600.0
 ROSTER_EACH: Final = 10
+RULES_EACH: Final = 10
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -74,15 +76,16 @@ class Outcome:
 
 def plan_of(seed: int, devices: int = 0) -> Plan:
     """Returns the plan of this seed. devices: how many; 0: the seed decides."""
-    return _planned(seed, devices, has_roster(seed))
+    return _planned(seed, devices, has_roster(seed), has_rules(seed))
 
 
-def plan_before_members(seed: int) -> Plan:
-    """Returns what the plan of a seed was when nobody decided about members in any."""
-    return _planned(seed, 0, False)
+def plan_of_files(seed: int) -> Plan:
+    """Returns what the plan of a seed was when in none anybody decided about members, or what is to
+    be ignored."""
+    return _planned(seed, 0, False, False)
 
 
-def _planned(seed: int, devices: int, are_members_decided: bool) -> Plan:
+def _planned(seed: int, devices: int, are_members_decided: bool, are_rules_written: bool) -> Plan:
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
     if are_members_decided and not devices:
@@ -103,12 +106,15 @@ def _planned(seed: int, devices: int, are_members_decided: bool) -> Plan:
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
     large = chance.random() < 0.2
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
-    more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
+    more += _open_files(seed, names, span)
+    if not are_rules_written:  # an ignored spelling in the way of another one is no Problem yet
+        more += _folding(seed, names, span)
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
     decisions = _decisions(seed, names, span) if are_members_decided else []
     more += decisions
+    more += _rulings(seed, names, span) if are_rules_written else []
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if decisions or any(step.what == "fold names" for step in more):
@@ -245,6 +251,29 @@ def _decisions(seed: int, names: str, span: float) -> list[Step]:
     return found
 
 
+def has_rules(seed: int) -> bool:
+    """Whether users ignore something in this seed."""
+    return seed % RULES_EACH == 4
+
+
+def _rulings(seed: int, names: str, span: float) -> list[Step]:
+    """In every tenth seed users write rules: before the agents begin, at any time, and often soon
+    after another one."""
+    chance = random.Random(f"{seed}/rules")
+    found = [Step(12_000, -4.0, names[0], HAS_RULES)]
+    for number in range(chance.choice((0, 1, 2))):
+        what = chance.choice(("write rules", "write rules", "tune"))
+        found.append(Step(12_100 + number, -0.5, chance.choice(names), what))
+    kinds, weights = list(RULED), list(RULED.values())
+    for number in range(chance.choice((3, 6, 6, 12))):
+        at = chance.uniform(0.0, span)
+        if number and chance.random() < 0.4:
+            at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(12_001 + number, at, chance.choice(names), what))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -321,6 +350,12 @@ def _live(plan: Plan, world: World) -> None:
         people = People(world, faults)
         members = member_laws.Witness(world)
         members.begin(witness.look_after)
+    rulers: Rulers | None = None
+    kept: kept_laws.Witness | None = None
+    if any(step.what == HAS_RULES for step in plan.steps):
+        kept = kept_laws.Witness(world)
+        kept.begin(witness.look_after)
+        rulers = Rulers(world, users, kept.secrets)
 
     def act(step: Step) -> None:
         chance = random.Random(f"{plan.seed}/{step.number}")
@@ -330,6 +365,9 @@ def _live(plan: Plan, world: World) -> None:
         elif step.what in DECISIONS:
             if people is not None:
                 people.do(step.what, device, chance)
+        elif step.what in RULINGS:
+            if rulers is not None:
+                rulers.do(step.what, device, chance)
         else:
             faults.do(step.what, device, chance)
 
@@ -352,6 +390,14 @@ def _live(plan: Plan, world: World) -> None:
         faults.turn_back()
     if world.clones:
         world.run_until(world.now + NOTICED_S)
+    if kept is not None and rulers is not None:
+        settle(world, kept_laws.is_quiet)
+        kept_laws.judge(world, ledger)
+        kept_laws.indexes_are_the_disks(world, exact=False)
+        nothing_changes(world, partial(kept_laws.judge, world, ledger), kept_laws.not_kept)
+        while rulers.lift():
+            settle(world)
+        kept.excuse(ledger)
     settle(world)
     if members is not None:
         member_laws.judge(world, ledger, members)
@@ -371,14 +417,14 @@ def _live(plan: Plan, world: World) -> None:
         member_laws.is_out_soon(world, *removed)
 
 
-def settle(world: World) -> None:
+def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:
     """Run until all devices have what they need, or PATIENCE_S is over."""
     world.delays.calm = True
     end = world.now + PATIENCE_S
     while world.now < end:
         messages = spoken(world)
         world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with heartbeats
-        if laws.is_quiet(world) and spoken(world) == messages:
+        if is_quiet(world) and spoken(world) == messages:
             return
 
 
@@ -393,8 +439,27 @@ def spoken(world: World) -> Counter[str]:
     return found
 
 
+def _keeps_all(device: SimDevice) -> set[str]:
+    return set()
+
+
 def stays_quiet(world: World, ledger: Ledger) -> None:
-    """I5: nothing but heartbeats. I6: neither another walk nor another start changes anything."""
+    """I5 and I6, where all is kept."""
+
+    def converged() -> None:
+        for group in world.sharing.groups():
+            laws.converged(world, ledger, group)
+
+    nothing_changes(world, converged)
+
+
+def nothing_changes(
+    world: World,
+    judge: Callable[[], None],
+    not_kept: Callable[[SimDevice], set[str]] = _keeps_all,
+) -> None:
+    """I5: nothing but heartbeats. I6: neither another walk nor another start changes anything.
+    judge: what holds when all is quiet. not_kept: what lies on a disk and is ignored there."""
     sharing = [device for group in world.sharing.groups() for device in group]
     heads = {device.name: device.store.heads.sequence for device in sharing}
     trees = {device.name: laws.tree_of(device) for device in sharing}
@@ -406,12 +471,11 @@ def stays_quiet(world: World, ledger: Ledger) -> None:
         device.scan()
     world.run_until(world.now + 5.0)
     for device in sharing:
-        laws.index_is_the_disk(device, exact=True)
+        laws.index_is_the_disk(device, exact=True, not_kept=not_kept(device))
         device.stop()
         device.start()
     world.run_until(world.now + 25.0)
-    for group in world.sharing.groups():
-        laws.converged(world, ledger, group)
+    judge()
     for device in sharing:
         if (now := laws.tree_of(device)) != (before := trees[device.name]):
             raise laws.Broken("I6", laws.differences("before", before, "after", now))

@@ -20,6 +20,7 @@ from tests.sim.faults import Faults
 from tests.sim.ledger import Ledger
 from tests.sim.people import DECISIONS
 from tests.sim.plan import QUIET_S, Plan, Step, lived, plan_of
+from tests.sim.rulers import RULINGS
 from tests.sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from tests.sim.world import SimDevice, World
 
@@ -99,7 +100,8 @@ def live(decided: list[str], plan: Plan, world: World) -> None:
     for name in plan.names[:2]:
         for n in range(8):
             act(Step(3000 + n, -1.0, name, "create"))
-    stays = [step for step in plan.steps if step.what not in DECISIONS]  # nobody leaves here
+    # Nobody leaves here, and all is kept.
+    stays = [step for step in plan.steps if step.what not in DECISIONS.keys() | RULINGS.keys()]
     for step in sorted((*stays, *spoiling), key=lambda step: step.at):
         if step.at < 0:
             act(step)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.plan import plan_before_members, plan_of, run
+from tests.sim.plan import plan_of_files, run
 from tests.sim.shrink import unpack
 
 PLANS = {
@@ -341,10 +341,10 @@ DISKS = {
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_a_story_that_ended_badly(plan: str) -> None:
-    """Those of seeds with members were found before there were any in them."""
-    assert run(unpack(plan, plan_before_members)).broken is None
+    """Those of seeds with members, or with rules, were found before there were any in them."""
+    assert run(unpack(plan, plan_of_files)).broken is None
 
 
 @pytest.mark.parametrize("seed", DISKS, ids=DISKS.get)
 def test_another_disk_in_the_place_of_a_mount(seed: int) -> None:
-    assert run(plan_of(seed)).broken is None
+    assert run(plan_of_files(seed)).broken is None

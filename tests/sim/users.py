@@ -13,6 +13,7 @@ from typing import Final
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.sync.jobs import Apply
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import is_within
 from leftzmq.tree.plan import Verb
 
@@ -454,7 +455,8 @@ def _taken_for_old(device: SimDevice, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_plain(path: str) -> bool:
-    return not path.endswith(".lefting") and path not in (MOUNT, ANCHOR)
+    """Whether a deed may be done to it that is not about rules."""
+    return not (path.endswith(".lefting") or path in (MOUNT, ANCHOR) or is_rule_file(path))
 
 
 def _is_place(path: str) -> bool:

@@ -13,7 +13,7 @@ import os
 import random
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -233,6 +233,19 @@ class SimDevice(Device):
             self._listed.discard(other.key)
             self.take(PeerUnlisted(other.key))
 
+    def tune_ignore(self, lines: Sequence[str]) -> None:
+        """Its user gives it these local rules, in place of those that it had."""
+        self.ignore = tuple(lines)
+        folder = self.folder if self.alive else None
+        if folder is None or folder.stopped is not None:
+            return  # it is opened with them
+        for output in folder.within(lambda: folder.keeping.tune(self.ignore, litter=True)):
+            if isinstance(output, actions.Action):
+                self.do(output)
+            else:
+                self.take(output)
+        self.take(TimePassed())
+
     # ---- a folder with a roster ---------------------------------------------------------------
 
     def is_vouched(self, device: DeviceKey) -> bool:
@@ -287,6 +300,11 @@ class SimDevice(Device):
     def send_epoch_key(self, link: Link, epoch: bytes) -> None:
         self.gave_epoch(link.device, epoch)
         super().send_epoch_key(link, epoch)
+
+    def take_over(self) -> None:
+        super().take_over()
+        if self.opened_with != self.ignore:  # its user gave it others while it was opened
+            self.later(0.0, lambda: self.tune_ignore(self.ignore))
 
     def began(self) -> None:
         self.make_durable(self.index)
@@ -475,6 +493,7 @@ class SimDevice(Device):
             self._idle_since = self.world.now
         self.world.trace(self, fact)
         self.handle(fact)
+        self.world.handled(self)
         self._schedule_tick()
 
     def _schedule_tick(self) -> None:
@@ -620,6 +639,7 @@ class SimDevice(Device):
     def touched(self) -> None:
         """A user changed something on this disk."""
         self._note_watched()
+        self.world.changed_by_user(self)
 
 
 class Sharing:
@@ -683,6 +703,8 @@ class World:
         self.sent: Callable[[SimDevice, DeviceKey | None, Message], None] = lambda by, to, what: (
             None
         )
+        self.handled: Callable[[SimDevice], None] = lambda device: None
+        self.changed_by_user: Callable[[SimDevice], None] = lambda device: None
         skews = [*knobs.skews_s, *([0.0] * len(names))]
         self.sharing = Sharing(self)
         self._seed, self._base, self._dials = seed, base, dials
@@ -716,6 +738,7 @@ class World:
         clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
         clone.shown += "'"
         clone.unlisted |= device.unlisted
+        clone.ignore = device.ignore
         self.clones.append(clone)
         clone.disk.copy_of(device.disk, fresh=fresh)
         clone.put_state(device.snapshot())

@@ -1,0 +1,375 @@
+"""What must hold where something is ignored: those who keep a path have the same there, an agent
+leaves alone what is ignored, and what all ignore is told to nobody.
+
+Which paths a device keeps is found by the rules that stand on its disk, and by the local ones of
+its user; the agent is asked only what it knew, and when. Knows devices from outside. Must not steer
+anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.content.ids import chunk_id
+from leftzmq.errors import Problem, ProblemKind, RuleFault
+from leftzmq.sync.jobs import Job
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.ignoring.rule_file import Mistake, RuleFile, parse_local, parse_rules
+from leftzmq.tree.ignoring.share_rules import LITTER_RULES, Group, IgnoreRules, is_rule_file
+from leftzmq.tree.path import is_within, parent_of
+from leftzmq.wire import page as pages
+from leftzmq.wire.messages import Chunks, IndexPage, Message, News
+
+from . import laws
+from .disk import Inode
+from .laws import Broken, Tree, is_final
+from .ledger import FOLDER as FOLDER_CONTENT
+from .ledger import Delete, Ledger
+from .node import FOLDER
+from .world import SimDevice, World
+
+NOT_TO_BE_READ: Final = RuleFile(unusable=Mistake(0, RuleFault.UNREADABLE))
+
+
+def rules_of(device: SimDevice) -> IgnoreRules:
+    """The rules that hold on a device by what lies on its disk. Of a rule file that cannot be read
+    those go on to hold that its agent read last."""
+    files: dict[str, RuleFile] = {}
+    for path, inode in device.hands.tree():
+        if not is_rule_file(path):
+            continue
+        is_file = inode.kind is Kind.FILE and not inode.closed
+        says = parse_rules(path, bytes(inode.data)) if is_file else NOT_TO_BE_READ
+        if says.unusable is not None and device.alive:
+            says = device.folder.keeping.rules.file(path) or says
+        files[path] = says
+    return IgnoreRules(parse_local(device.ignore), LITTER_RULES).with_files(files)
+
+
+def is_ignored(rules: IgnoreRules, path: str, kind: Kind | None) -> bool:
+    return rules.verdict(path, kind) is not None
+
+
+def not_kept(device: SimDevice) -> set[str]:
+    """What lies on its disk and is ignored there, or is a shell."""
+    rules = rules_of(device)
+    ignored = {path for path, inode in device.hands.tree() if is_ignored(rules, path, inode.kind)}
+    return ignored | shells(device, ignored)
+
+
+def shells(device: SimDevice, ignored: set[str]) -> set[str]:
+    """The folders that its index has as deleted, and that lie there for what is ignored in them;
+    and the rule files that stayed with them. ignored: all that is."""
+    shells: set[str] = set()
+    tree = [(path, inode) for path, inode in device.hands.tree() if path not in ignored]
+    for path, inode in sorted(tree, key=lambda each: -each[0].count("/")):
+        if inode.kind is not Kind.DIRECTORY or not _is_gone(device, path):
+            continue
+        inside = [each for each, _ in device.hands.below(path) if parent_of(each) == path]
+        files = {each for each in inside if is_rule_file(each) and _is_gone(device, each)}
+        stays = {each for each in inside if each in ignored or each in shells}
+        if stays and files | stays == set(inside):
+            shells |= {path, *files}
+    return shells
+
+
+def _is_gone(device: SimDevice, path: str) -> bool:
+    ours = device.store.ours(path)
+    return ours is not None and ours.entry.deleted
+
+
+# ---- when all is quiet ------------------------------------------------------------------------
+
+
+def is_quiet(world: World) -> bool:
+    if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
+        return False
+    for device in world.alive:
+        folder = device.folder
+        if not folder.scheduler.idle or folder.state.value != "idle":
+            return False
+        if folder.index_view.counters.tickets and not device.disk.folds:
+            return False
+    return next(differences(world), None) is None
+
+
+def judge(world: World, ledger: Ledger) -> None:
+    """Those that keep a path, and can hear of it from one another, have the same there; and nobody
+    waits for anything."""
+    for device in world.alive:
+        folder = device.folder
+        if folder.stopped_why:
+            raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
+        problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
+        if problems:
+            raise Broken("kept", f"{device.name} has problems: {[str(p) for p in problems]}")
+    for said in differences(world):
+        raise Broken("kept", said)
+    for device in world.alive:
+        folder = device.folder
+        if (tickets := folder.index_view.counters.tickets) and not device.disk.folds:
+            raise Broken("kept", f"{device.name} has {tickets} tickets")
+        if folder.state.value != "idle":
+            raise Broken("I5", f"{device.name} is {folder.state.value}")
+
+
+def indexes_are_the_disks(world: World, *, exact: bool) -> None:
+    for device in world.alive:
+        laws.index_is_the_disk(device, exact=exact, not_kept=not_kept(device))
+
+
+def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
+    return problem.kind is ProblemKind.RULES_FAULTY or laws.is_known(problem, device, ledger)
+
+
+def differences(world: World) -> Iterator[str]:
+    """Where two that keep a path, and can hear of it from one another, have not the same there."""
+    views = [_View(device) for device in world.alive]
+    for path in sorted(set().union(*(view.tree for view in views))):
+        kinds = {view.kinds[path] for view in views if path in view.kinds}
+        for kind in sorted(kinds, key=lambda kind: kind.name):
+            keepers = [view for view in views if view.keeps(path, kind)]
+            if any(view.is_excused(path) for view in views):
+                continue
+            for first, *others in _groups(world, keepers):
+                for other in others:
+                    if first.tree.get(path) != other.tree.get(path):
+                        names = first.device.name, other.device.name
+                        yield laws.differences(
+                            names[0], first.only(path), names[1], other.only(path)
+                        )
+
+
+class _View:
+    """What lies on the disk of one device, and what it keeps of that."""
+
+    def __init__(self, device: SimDevice) -> None:
+        self.device, self.rules = device, rules_of(device)
+        self.tree: Tree = laws.tree_of(device)
+        self.kinds = {p: inode.kind for p, inode in device.hands.tree() if p in self.tree}
+        ignored = {path for path, kind in self.kinds.items() if is_ignored(self.rules, path, kind)}
+        for path in shells(device, ignored):
+            del self.tree[path], self.kinds[path]
+        self._apart = laws.cannot_hold(device)
+
+    def only(self, path: str) -> Tree:
+        return {path: self.tree[path]} if path in self.tree else {}
+
+    def keeps(self, path: str, kind: Kind) -> bool:
+        """Whether it keeps something of this kind, and nothing that it ignores is in its way."""
+        if is_ignored(self.rules, path, kind):
+            return False
+        while path:
+            here = self.kinds.get(path)
+            if here is not None and is_ignored(self.rules, path, here):
+                return False
+            path = parent_of(path)
+        return True
+
+    def is_excused(self, path: str) -> bool:
+        """Whether a rule file that nobody can read keeps back what is new there, or the disk cannot
+        hold the name."""
+        closed = self.rules.folder(parent_of(path)).closed is not None
+        return closed or any(is_within(path, each) for each in self._apart)
+
+
+def _groups(world: World, keepers: list[_View]) -> list[list[_View]]:
+    """Those of them that can hear from one another, by way of others of them."""
+    left, found = list(keepers), []
+    while left:
+        group = [left.pop(0)]
+        for one in group:  # it grows meanwhile
+            near = [each for each in left if _are_connected(world, one.device, each.device)]
+            group += near
+            left = [each for each in left if each not in near]
+        found.append(group)
+    return found
+
+
+def _are_connected(world: World, a: SimDevice, b: SimDevice) -> bool:
+    return world.wires.dials(a.name, b.name) or world.wires.dials(b.name, a.name)
+
+
+# ---- what is told to nobody -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """path: where it was written. id: of its content."""
+
+    path: str
+    data: bytes
+    id: bytes
+
+
+class Secrets:
+    """What users wrote where every device ignores it, and knew so already. It stays one until a
+    user gives it a name that is not ignored, or ends a rule."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept: list[Secret] = []
+
+    def are_safe_at(self, path: str) -> bool:
+        """Whether all devices ignore what is written there, and those that run know that."""
+        for device in self._world.devices.values():
+            if device.waits or not is_ignored(rules_of(device), path, Kind.FILE):
+                return False
+            if device.alive:
+                keeping = device.folder.keeping
+                if not keeping.idle or not is_ignored(keeping.rules, path, Kind.FILE):
+                    return False
+        return True
+
+    def add(self, path: str, data: bytes) -> None:
+        keys = next(iter(self._world.devices.values())).keys
+        self._kept.append(Secret(path, data, bytes(chunk_id(keys, data))))
+
+    def changed(self) -> None:
+        """A user did something, or something befell a disk."""
+        if not self._kept:
+            return
+        devices = self._world.devices.values()
+        views = [(device, rules_of(device)) for device in devices]
+        self._kept = [each for each in self._kept if self._is_one(each, views)]
+
+    def _is_one(self, secret: Secret, views: list[tuple[SimDevice, IgnoreRules]]) -> bool:
+        for device, rules in views:
+            if not is_ignored(rules, secret.path, Kind.FILE):
+                return False
+            for path, inode in device.hands.tree():
+                if inode.data == secret.data and not is_ignored(rules, path, inode.kind):
+                    return False
+        return True
+
+    def sent(self, device: SimDevice, to: DeviceKey | None, message: Message) -> None:
+        if not self._kept:
+            return
+        for secret in self._kept:
+            if secret.id in set(_contents(device, message)):
+                said = type(message).__name__
+                raise Broken("secret", f"{device.name} told in {said} what is at {secret.path}")
+
+
+def _contents(device: SimDevice, message: Message) -> Iterator[bytes]:
+    """The ids of all contents that a message names or brings."""
+    if isinstance(message, Chunks):
+        yield from (bytes(part.id) for part in message.parts)
+    elif isinstance(message, News | IndexPage):
+        epoch = device.epochs.keys(message.tag)
+        assert epoch is not None
+        page = pages.open_sealed(message.sealed, epoch, device=device.key, folder=FOLDER)
+        yield from (bytes(entry.content) for entry in page.entries)
+
+
+# ---- at every step ----------------------------------------------------------------------------
+
+
+class Witness:
+    """No call of an agent touches what is ignored. The agent may not know a rule yet that stands on
+    the disk, and a job that was begun before it knew goes on: so what counts are rules that it knew
+    when the job was begun, and by which it had judged all rows.
+
+    It remembers, too, which rules each agent knew at which time, for what is excused at the end."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self.secrets = world, Secrets(world)
+        self._known: dict[str, list[tuple[float, IgnoreRules]]] = {}
+        self._begun: dict[int, tuple[Job, IgnoreRules | None]] = {}
+        self._held_up: set[str] = set()  # folders that held something ignored at some time
+
+    def begin(self, look_after: Callable[[SimDevice], None]) -> None:
+        """look_after: what else looks after a device that starts."""
+
+        def both(device: SimDevice) -> None:
+            look_after(device)
+            self.look_after(device)
+
+        self._world.look_after = both
+        self._world.sent, self._world.submitted = self.secrets.sent, self.submitted
+        self._world.handled, self._world.changed_by_user = self.handled, self.changed_by_user
+
+    def submitted(self, device: SimDevice, job: Job) -> None:
+        keeping = device.folder.keeping
+        self._begun[id(job)] = job, keeping.rules if keeping.idle else None
+
+    def handled(self, device: SimDevice) -> None:
+        if device.waits:
+            return
+        rules, known = device.folder.keeping.rules, self._known.setdefault(device.name, [])
+        if not known or known[-1][1] is not rules:
+            known.append((self._world.now, rules))
+            self._note_held_up(device, rules)
+
+    def changed_by_user(self, device: SimDevice) -> None:
+        self.secrets.changed()
+        if device.alive and not device.waits:
+            self._note_held_up(device, device.folder.keeping.rules)
+
+    def _note_held_up(self, device: SimDevice, rules: IgnoreRules) -> None:
+        for path, inode in device.hands.tree():
+            if is_ignored(rules, path, inode.kind):
+                while path := parent_of(path):
+                    self._held_up.add(path)
+
+    def look_after(self, device: SimDevice) -> None:
+        self.secrets.changed()
+        calls = device.calls
+
+        def path_of(folder: Inode, name: bytes) -> str:
+            above, last = device.disk.path_of(folder), name.decode(errors="surrogateescape")
+            return f"{above}/{last}" if above else last
+
+        def must_not(did: str, path: str, kind: Kind) -> None:
+            if not is_final(path) or device.job is None:
+                return
+            _, knew = self._begun.get(id(device.job), (None, None))
+            if knew is None or not is_ignored(knew, path, kind):
+                return
+            rule = device.folder.keeping.rules.verdict(path, kind)
+            if rule is not None and rule.group is not Group.LITTER:  # that goes with its folder
+                raise Broken("ignored", f"{device.name} {did} {path}, which it knew to be ignored")
+
+        def named(folder: Inode, name: bytes, inode: Inode) -> None:
+            must_not("named", path_of(folder, name), inode.kind)
+            names(folder, name, inode)
+
+        def takes(folder: Inode, name: bytes, inode: Inode) -> None:
+            path = path_of(folder, name)
+            must_not("took", path, inode.kind)
+            for below, each in device.hands.below(path) if inode.children else ():
+                must_not("took along", below, each.kind)
+
+        def alters(inode: Inode) -> None:
+            for folder, name in inode.where:
+                must_not("altered", path_of(folder, name), inode.kind)
+
+        names = calls.named
+        calls.named, calls.takes, calls.alters = named, takes, alters
+
+    # ---- at the end ---------------------------------------------------------------------------
+
+    def excuse(self, ledger: Ledger) -> None:
+        """What a user took away where his device did not keep it is no delete for the others. Nor
+        is what he took away a moment before it was ignored: a look did not tell it in time. And a
+        folder stays for what is ignored in it, on whichever device."""
+        for delete in (*ledger.deletes, *ledger.bare_deletes):
+            if not delete.excused and self._was_ignored(delete):
+                delete.excused = f"{delete.device} did not keep it"
+        ledger.folders = [
+            (when, device, path)
+            for when, device, path in ledger.folders
+            if path not in self._held_up
+            and not self._was_ignored(Delete(path, FOLDER_CONTENT, device, when))
+        ]
+
+    def _was_ignored(self, delete: Delete) -> bool:
+        known = self._known.get(delete.device, [])
+        ends = [when for when, _ in known[1:]] + [float("inf")]
+        return any(
+            end >= delete.when and is_ignored(rules, delete.path, delete.content[0])
+            for (_, rules), end in zip(known, ends, strict=True)
+        )
