@@ -88,10 +88,7 @@ def is_quiet(world: World) -> bool:
     if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
         return False
     for device in world.alive:
-        folder = device.folder
-        if not folder.scheduler.idle or folder.state.value != "idle":
-            return False
-        if folder.index_view.counters.tickets and not device.disk.folds:
+        if not device.folder.scheduler.idle or _waits(device):
             return False
     return next(differences(world), None) is None
 
@@ -104,16 +101,33 @@ def judge(world: World, ledger: Ledger) -> None:
         if folder.stopped_why:
             raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
+        problems = [p for p in problems if p.kind is not ProblemKind.IGNORED_IN_THE_WAY]
+        if said := in_the_way(device) - not_kept(device):
+            raise Broken("kept", f"{device.name} has nothing in the way at {sorted(said)}")
         if problems:
             raise Broken("kept", f"{device.name} has problems: {[str(p) for p in problems]}")
     for said in differences(world):
         raise Broken("kept", said)
     for device in world.alive:
-        folder = device.folder
-        if (tickets := folder.index_view.counters.tickets) and not device.disk.folds:
-            raise Broken("kept", f"{device.name} has {tickets} tickets")
-        if folder.state.value != "idle":
-            raise Broken("I5", f"{device.name} is {folder.state.value}")
+        if waits := _waits(device):
+            raise Broken("I5", f"{device.name} {waits}")
+
+
+def _waits(device: SimDevice) -> str:
+    """For what it waits; "": for nothing, but for what its user has put in the way of it."""
+    folder = device.folder
+    if in_the_way(device):
+        return ""
+    if tickets := folder.index_view.counters.tickets:
+        return f"has {tickets} tickets"
+    return "" if folder.state.value == "idle" else f"is {folder.state.value}"
+
+
+def in_the_way(device: SimDevice) -> set[str]:
+    """Where something that is ignored, or a shell, lies in the way of what others have, as its user
+    is told."""
+    problems = device.folder.problems.all()
+    return {each.path for each in problems if each.kind is ProblemKind.IGNORED_IN_THE_WAY}
 
 
 def indexes_are_the_disks(world: World, *, exact: bool) -> None:
@@ -154,20 +168,16 @@ class _View:
         for path in shells(device, ignored):
             del self.tree[path], self.kinds[path]
         self._apart = laws.cannot_hold(device)
+        self._in_the_way = in_the_way(device)
 
     def only(self, path: str) -> Tree:
         return {path: self.tree[path]} if path in self.tree else {}
 
     def keeps(self, path: str, kind: Kind) -> bool:
         """Whether it keeps something of this kind, and nothing that it ignores is in its way."""
-        if is_ignored(self.rules, path, kind):
+        if any(is_within(path, each) for each in self._in_the_way):
             return False
-        while path:
-            here = self.kinds.get(path)
-            if here is not None and is_ignored(self.rules, path, here):
-                return False
-            path = parent_of(path)
-        return True
+        return not is_ignored(self.rules, path, kind)
 
     def is_excused(self, path: str) -> bool:
         """Whether a rule file that nobody can read keeps back what is new there, or the disk cannot

@@ -36,12 +36,14 @@ LINES: Final = (
     "/b",
     "a/b",
     "**/c",
+    "b/",
+    "ä/",
+    "[ac]/",
     "!a",
     "!b",
     "!d.txt",
 )
-"""What one line of a rule file says. None of them names the mount, nor tells files from folders: a
-thing that is ignored in the way of one that is not is not synced yet (docs/design.md)."""
+"""What one line of a rule file says. None of them names the mount."""
 
 TRIES: Final = 8
 

@@ -1,0 +1,106 @@
+"""Stories of what is ignored, on real files: what ends, what is fetched, what is held back."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from leftzmq.errors import ProblemKind
+from leftzmq.sync.jobs import ReadChunks
+from leftzmq.wire.local import EventKind
+from tests.helpers.mesh import Device, Held, Mesh
+
+COUNT = 300
+
+
+@pytest.fixture
+def a(mesh: Mesh) -> Device:
+    return mesh.devices["A"]
+
+
+@pytest.fixture
+def b(mesh: Mesh) -> Device:
+    return mesh.devices["B"]
+
+
+def scan(mesh: Mesh) -> None:
+    mesh.scan_all()
+    mesh.settle()
+
+
+def ignore(mesh: Mesh, device: Device, *lines: str) -> None:
+    device.folder.keeping.tune(lines, litter=True)
+    mesh.settle()
+
+
+def tickets(device: Device) -> int:
+    return device.folder.index_view.counters.tickets
+
+
+def copies(device: Device) -> set[str]:
+    return {path for path in device.tree() if "conflict" in path}
+
+
+def test_what_nobody_changed_here_is_replaced_by_the_newest_when_it_is_kept_again(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write("p", b"0")
+    scan(mesh)
+    ignore(mesh, b, "p")
+    for number in (b"1", b"2", b"3"):
+        mesh.now += 5
+        a.write("p", number)
+        scan(mesh)
+    assert (b.share / "p").read_bytes() == b"0"
+    ignore(mesh, b)
+    scan(mesh)
+    assert (b.share / "p").read_bytes() == b"3" and not copies(a) | copies(b)
+
+
+def test_what_its_only_holder_ignores_from_now_on_is_waited_for_no_more(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    gives = Held(b, ReadChunks)
+    b.write("p", b"of B alone")
+    scan(mesh)
+    assert gives.jobs and tickets(a) == 1
+    ignore(mesh, b, "p")
+    assert tickets(a) == 0 and a.folder.state.value == "idle"
+    assert not a.folder.problems.all() and "p" not in a.tree()
+
+
+def test_a_rename_into_an_ignored_name_is_a_delete_that_the_guard_holds(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write(".leftignore", b"node_modules\n")
+    for number in range(COUNT):
+        a.write(f"data/{number}", b"%d" % number)
+    for number in range(COUNT // 9):
+        a.write(f"more/{number}", b"more %d" % number)
+    scan(mesh)
+    mesh.now += 120
+    os.rename(a.share / "data", a.share / "node_modules")
+    scan(mesh)
+    kinds = {problem.kind for problem in a.folder.problems.all()}
+    assert kinds == {ProblemKind.MANY_LOSSES}
+    assert (b.share / "data/7").read_bytes() == b"7"
+    assert not (b.share / "node_modules").exists()
+
+
+def test_a_rule_for_everything_deletes_nothing_and_says_how_much_it_took_out(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    for number in range(COUNT):
+        a.write(f"data/{number}", b"%d" % number)
+    scan(mesh)
+    before = b.tree()
+    a.events.clear()
+    a.write(".leftignore", b"*\n")
+    scan(mesh)
+    for device in (a, b):
+        assert {path: device.tree()[path] for path in before} == before
+        assert device.folder.index_view.counters.files == 1
+        assert not device.folder.problems.all()
+    told = [event.fields for event in a.events if event.kind is EventKind.RULES]
+    assert [each["ignored"] for each in told] == [COUNT + 1]
