@@ -130,9 +130,15 @@ class IndexView:
     def new_row(self, entry: Entry, holders: int) -> Row:
         """A version that nobody had so far."""
         here = bool(holders & OURS) or self._is_here(entry.path)
-        apart = self._is_apart(entry.path, entry.kind, here)
+        return self._marked(Row(entry, holders), here)
+
+    def _marked(self, row: Row, here: bool) -> Row:
+        """The row with the mark whether it is apart. A tombstone that we have is what we told last,
+        whatever kind it was of: what we tell next is above it. here: see _is_apart"""
+        is_told = row.is_ours and row.entry.deleted
+        apart = not is_told and self._is_apart(row.entry.path, row.entry.kind, here)
         self.some_apart = self.some_apart or apart
-        return Row(entry, holders, apart=apart)
+        return row if row.apart is apart else replace(row, apart=apart)
 
     def all_rows(self, path: str) -> list[Row]:
         """All versions of a path that some device holds. A ticket looks up its path a dozen times,
@@ -295,6 +301,7 @@ class IndexView:
         self.drop_base(entry.path)
         after: list[Row] = []
         placed = False
+        here = not entry.deleted and entry.path not in self.dropped
         noise = noise or any(row.noise and row.entry.content == entry.content for row in rows)
         for row in rows:
             held = row.holders & ~OURS
@@ -305,7 +312,8 @@ class IndexView:
                 after.append(replace(ours, noise=noise))
                 placed = True
             else:
-                after.append(replace(row, holders=held, seq=None, scan=None))
+                theirs = replace(row, holders=held, seq=None, scan=None)
+                after.append(self._marked(theirs, here))
         if not placed:
             after.append(replace(self.new_row(entry, OURS), seq=seq, scan=key, noise=noise))
         self.change(rows, after)
@@ -348,11 +356,12 @@ class IndexView:
         return ours is not None and not ours.entry.deleted and path not in self.dropped
 
     def _is_apart(self, path: str, kind: Kind, here: bool) -> bool:
+        """here: whether something lies at the path that we have."""
         return not self.keeps(path, kind) or not (here or self.wants(path, kind))
 
     def _judge(self, path: str, here: bool) -> KeepingChange:
         rows = self.all_rows(path)
-        after = [replace(row, apart=self._is_apart(path, row.entry.kind, here)) for row in rows]
+        after = [self._marked(row, here) for row in rows]
         if after == rows:
             return KeepingChange.THE_SAME
         self.some_apart = True

@@ -72,7 +72,7 @@ class Resolver:
             if theirs is None:
                 return None
             is_here = ours is not None and not ours.entry.deleted
-            if not is_here and self._index_view.base(path) is not None:
+            if not is_here and self._may_be_base(path, theirs.entry):
                 return None  # it is kept again, and a look is to tell what lies there
             unknown = path in self._index_view.unsure or self._index_view.unseen(path)
             if theirs.entry.deleted and not is_here and unknown:
@@ -108,6 +108,15 @@ class Resolver:
                     copy = verdict is Verdict.TAKE_AND_COPY
                     return Ticket(theirs.entry, ours, copy, False, lies)
         return None
+
+    def _may_be_base(self, path: str, theirs: Entry) -> bool:
+        """Whether a look tells yet what became of the version that we had when we stopped keeping
+        the path. It does not while something of that kind is not kept there: then what is not
+        deleted is put there, or waits for what is in its way."""
+        base = self._index_view.base(path)
+        if base is None:
+            return False
+        return theirs.deleted or self._index_view.keeps(path, base.entry.kind)
 
     def may_lie(self, entry: Entry, *paths: str) -> None:
         """An operation may have put something at these paths, which is not ours yet. At the entry's

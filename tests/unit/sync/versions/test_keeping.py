@@ -82,6 +82,21 @@ def test_a_tombstone_stays_told(a: Agent) -> None:
     assert a.says() == before and before["p"].entry is not None and before["p"].entry.deleted
 
 
+def test_what_is_kept_is_above_the_delete_of_another_kind_that_is_not(a: Agent) -> None:
+    """Else the device goes back to an older version, and is dropped for it."""
+    a.scan(folder("p"))
+    gone(a.view, "p", 200 * S_NS)
+    told = a.has("p")
+    a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
+    a.view.judge_anew("p")
+    a.scan(file(mtime=100))
+    now = a.has("p")
+    assert told is not None and told.deleted
+    assert now is not None and now.rank > told.rank and told.seen_by(now)
+    ours = [row for row in a.view.all_rows("p") if row.is_ours]
+    assert [row.entry for row in ours] == [now] and a.view.counters.tickets == 0
+
+
 def test_what_was_withdrawn_and_is_unchanged_is_told_again_as_it_was(a: Agent) -> None:
     a.scan(file())
     version = a.has("p")
@@ -183,6 +198,20 @@ def test_what_is_heard_of_a_path_that_is_not_kept_waits_for_nobody(a: Agent) -> 
     assert a.keep("p", keeps=True) is KeepingChange.KEPT
     assert a.resolver.ticket("p") is not None
     assert a.view.counters.tickets == 1 and a.store.coming("", 9)[0] == 1
+
+
+def test_a_base_of_a_kind_that_is_not_kept_keeps_no_ticket_waiting(a: Agent) -> None:
+    """The look that would tell what became of it does not come while it is ignored."""
+    a.scan(folder("p"))
+    a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
+    a.view.judge_anew("p")
+    assert a.view.base("p") is not None
+    a.hear("B", made("B", file("p")))
+    ticket = a.resolver.ticket("p")
+    assert ticket is not None and ticket.ours is None
+    a.view.keeps = lambda path, kind: True
+    a.view.judge_anew("p")
+    assert a.resolver.ticket("p") is None, "now a look tells"
 
 
 def test_only_the_kind_that_is_not_kept_is_withdrawn(a: Agent) -> None:
