@@ -102,8 +102,10 @@ def judge(world: World, ledger: Ledger) -> None:
             raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
         problems = [p for p in problems if p.kind is not ProblemKind.IGNORED_IN_THE_WAY]
-        if said := in_the_way(device) - not_kept(device):
-            raise Broken("kept", f"{device.name} has nothing in the way at {sorted(said)}")
+        stays = not_kept(device)
+        for path in in_the_way(device):
+            if not any(is_within(each, path) for each in stays):
+                raise Broken("kept", f"{device.name} has nothing in the way at {path}")
         if problems:
             raise Broken("kept", f"{device.name} has problems: {[str(p) for p in problems]}")
     for said in differences(world):
@@ -124,8 +126,8 @@ def _waits(device: SimDevice) -> str:
 
 
 def in_the_way(device: SimDevice) -> set[str]:
-    """Where something that is ignored, or a shell, lies in the way of what others have, as its user
-    is told."""
+    """Where something that is ignored, or a folder that holds such a thing, lies in the way of what
+    others have, as its user is told."""
     problems = device.folder.problems.all()
     return {each.path for each in problems if each.kind is ProblemKind.IGNORED_IN_THE_WAY}
 
