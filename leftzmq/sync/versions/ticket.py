@@ -28,10 +28,13 @@ class Ticket:
 
     @property
     def held(self) -> Held | None:
-        """What should be on disk now, by our index."""
+        """What should be on disk now, by our index: also a file of rules that was deleted, and stayed
+        with what it ignores. A folder that stayed is no hindrance to one that is made anew."""
         if self.lies is not None:
             return Held(self.lies, ContentId(b""))
-        if self.ours is None or self.ours.entry.deleted or self.ours.scan is None:
+        if self.ours is None or self.ours.scan is None:
+            return None
+        if self.ours.entry.deleted and self.ours.entry.kind is Kind.DIRECTORY:
             return None
         return Held(self.ours.scan, self.ours.entry.content)
 

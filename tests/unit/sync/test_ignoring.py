@@ -321,6 +321,20 @@ def test_others_may_make_the_folder_of_a_shell_anew(mesh: Mesh, a: Device, b: De
     assert text(b, "proj/again") == b"2" and text(b, "proj/node_modules/one") == b"B's own"
 
 
+def test_others_may_write_the_rules_of_a_shell_anew(mesh: Mesh, a: Device, b: Device) -> None:
+    rules(a, "cache/", path="x/.leftignore")
+    quiet(mesh)
+    b.write("x/cache/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "x")
+    quiet(mesh)
+    assert "x/.leftignore" in names(b), "the folder is a shell, and its rules stay"
+    rules(a, "cache/", "more/", path="x/.leftignore")
+    quiet(mesh)
+    assert text(b, "x/.leftignore") == text(a, "x/.leftignore")
+    assert text(b, "x/cache/one") == b"B's own" and not (a.share / "x/cache").exists()
+
+
 def test_litter_goes_to_the_trash_with_its_folder(mesh: Mesh, a: Device, b: Device) -> None:
     a.write("proj/text", b"1")
     quiet(mesh)
