@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from leftzmq.content.ids import chunk_id
@@ -367,7 +368,9 @@ class Witness:
     def excuse(self, ledger: Ledger) -> None:
         """What a user took away where his device did not keep it is no delete for the others. Nor
         is what he took away a moment before it was ignored: a look did not tell it in time. And a
-        folder stays for what is ignored in it, on whichever device."""
+        folder stays for what is ignored in it, on whichever device. Where a device ignores a folder
+        at a path, but not a file, it takes the delete of a file there, and forgets by that what it
+        had of the folder: when it keeps that again, it tells it anew."""
         for delete in (*ledger.deletes, *ledger.bare_deletes):
             if not delete.excused and self._was_ignored(delete):
                 delete.excused = f"{delete.device} did not keep it"
@@ -375,8 +378,15 @@ class Witness:
             (when, device, path)
             for when, device, path in ledger.folders
             if path not in self._held_up
+            and not any(map(partial(self._was_ignored_as_folder, path), self._known))
             and not self._was_ignored(Delete(path, FOLDER_CONTENT, device, when))
         ]
+
+    def _was_ignored_as_folder(self, path: str, name: str) -> bool:
+        return any(
+            is_ignored(rules, path, Kind.DIRECTORY) and not is_ignored(rules, path, Kind.FILE)
+            for _, rules in self._known[name]
+        )
 
     def _was_ignored(self, delete: Delete) -> bool:
         known = self._known.get(delete.device, [])

@@ -72,7 +72,7 @@ class Resolver:
             if theirs is None:
                 return None
             is_here = ours is not None and not ours.entry.deleted
-            if not is_here and self._may_be_base(path, theirs.entry):
+            if not is_here and self._may_be_base(path):
                 return None  # it is kept again, and a look is to tell what lies there
             unknown = path in self._index_view.unsure or self._index_view.unseen(path)
             if theirs.entry.deleted and not is_here and unknown:
@@ -109,14 +109,12 @@ class Resolver:
                     return Ticket(theirs.entry, ours, copy, False, lies)
         return None
 
-    def _may_be_base(self, path: str, theirs: Entry) -> bool:
-        """Whether a look tells yet what became of the version that we had when we stopped keeping
-        the path. It does not while something of that kind is not kept there: then what is not
-        deleted is put there, or waits for what is in its way."""
+    def _may_be_base(self, path: str) -> bool:
+        """Whether a look is to tell what became of the version that we had when we stopped keeping
+        the path. No look does while something of that kind is not kept there: a version of another
+        kind is taken then, or waits for what is in its way."""
         base = self._index_view.base(path)
-        if base is None:
-            return False
-        return theirs.deleted or self._index_view.keeps(path, base.entry.kind)
+        return base is not None and self._index_view.keeps(path, base.entry.kind)
 
     def may_lie(self, entry: Entry, *paths: str) -> None:
         """An operation may have put something at these paths, which is not ours yet. At the entry's
@@ -151,7 +149,7 @@ class Resolver:
         known = [row.entry for row in rows]
         verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
         lies = self._index_view.held.at(path) is not None or path in self._index_view.unsure
-        lies = lies or self._index_view.base(path) is not None
+        lies = lies or self._may_be_base(path)
         if verdict is not Verdict.TAKE or lies:
             return False
         entry = with_other_deletes(theirs.entry, known)

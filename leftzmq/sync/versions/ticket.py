@@ -28,8 +28,8 @@ class Ticket:
 
     @property
     def held(self) -> Held | None:
-        """What should be on disk now, by our index: also a file of rules that was deleted, and stayed
-        with what it ignores. A folder that stayed is no hindrance to one that is made anew."""
+        """What should be on disk now, by our index. This may be a file of rules that was deleted,
+        and stayed with what it ignores. A folder that stayed hinders none that is made anew."""
         if self.lies is not None:
             return Held(self.lies, ContentId(b""))
         if self.ours is None or self.ours.scan is None:

@@ -214,6 +214,17 @@ def test_a_base_of_a_kind_that_is_not_kept_keeps_no_ticket_waiting(a: Agent) -> 
     assert a.resolver.ticket("p") is None, "now a look tells"
 
 
+def test_a_base_of_a_kind_that_is_not_kept_keeps_no_delete_waiting(a: Agent) -> None:
+    a.scan(folder("p"))
+    a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
+    a.view.judge_anew("p")
+    theirs = made("B", file("p"))
+    a.hear("B", theirs)
+    a.hear("B", deleted("B", theirs))
+    assert a.view.counters.tickets == 1
+    assert a.resolver.ticket("p") is None and a.view.counters.tickets == 0
+
+
 def test_only_the_kind_that_is_not_kept_is_withdrawn(a: Agent) -> None:
     a.scan(folder("x"))
     a.scan(file("x/y"))
