@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import around, chunks, devices, guarded, members, on_disk, readers, versions
+from . import around, chunks, devices, guarded, ignoring, members, on_disk, readers, versions
 from .bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -16,4 +16,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *guarded.BUGS,
     *readers.BUGS,
     *members.BUGS,
+    *ignoring.BUGS,
 )

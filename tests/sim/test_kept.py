@@ -1,0 +1,259 @@
+"""Seeds of the simulation in which users ignore something, what their laws find, and stories.
+
+A longer run: python -m tests.sim --rules --seeds 0:5000
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leftzmq.sync.jobs import Flush
+from leftzmq.sync.scan.keeping import Keeping
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.local_changes import gone
+from leftzmq.tree.entry import Kind
+from tests.sim import kept_laws, laws
+from tests.sim.fs import SimRoot
+from tests.sim.ledger import Ledger
+from tests.sim.node import FOLDER
+from tests.sim.plan import RULES_EACH, has_rules, plan_of, run, settle
+from tests.sim.rulers import RULINGS, Rulers
+from tests.sim.users import Users
+from tests.sim.world import Knobs, SimDevice, World
+
+SEEDS, SEEDS_A_TEST = 40, 20
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))
+def test_the_promises_hold_whatever_is_ignored(first: int) -> None:
+    for number in range(first, first + SEEDS_A_TEST):
+        seed = 30_000 + RULES_EACH * number + 4
+        outcome = run(plan_of(seed))
+        assert outcome.broken is None, f"seed {seed}: {outcome.broken}"
+        if number % RULES_EACH == 0:
+            assert run(plan_of(seed)).digest == outcome.digest, f"I12: seed {seed}"
+
+
+def test_no_other_seed_has_rules() -> None:
+    for seed in range(200):
+        ruled = [step for step in plan_of(seed).steps if step.what in RULINGS]
+        assert bool(ruled) is has_rules(seed) is (seed % 10 == 4)
+
+
+class Street:
+    """Three devices, each connected to both others, whose users write what a test says."""
+
+    def __init__(self, base: Path, names: str = "ABC") -> None:
+        dials = {(a, b) for a in names for b in names if a < b}
+        self.world = world = World(1, base, names, dials, Knobs())
+        self.ledger = Ledger()
+        self.users = Users(world, self.ledger, large=False)
+        self.witness = kept_laws.Witness(world)
+        self.witness.begin(laws.Witness(self.ledger).look_after)
+        self.rulers = Rulers(world, self.users, self.witness.secrets)
+        for device in world.devices.values():
+            device.start()
+        self.rest(5.0)
+
+    def __getitem__(self, name: str) -> SimDevice:
+        return self.world.devices[name]
+
+    def rest(self, seconds: float = 15.0) -> None:
+        self.world.run_until(self.world.now + seconds)
+
+    def write(self, name: str, path: str, text: str) -> None:
+        device = self[name]
+        device.hands.make_folders(path.rpartition("/")[0])
+        assert self.users._write(device, path, text.encode())
+        device.touched()
+
+    def delete(self, name: str, path: str) -> None:
+        self.users._delete(self[name], path)
+        self[name].touched()
+
+    def text(self, name: str, path: str) -> str | None:
+        inode = self[name].hands.at(path)
+        return None if inode is None else bytes(inode.data).decode()
+
+    def cut(self, *pairs: str) -> None:
+        self.world.wires.cut = {frozenset(pair) for pair in pairs}
+        self.world.wires.refresh()
+
+    def settle(self) -> None:
+        """All is quiet, and the laws hold."""
+        settle(self.world, kept_laws.is_quiet)
+        kept_laws.judge(self.world, self.ledger)
+        kept_laws.indexes_are_the_disks(self.world, exact=False)
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Street:
+    return Street(tmp_path)
+
+
+# ---- what the laws say ------------------------------------------------------------------------
+
+
+def test_those_who_keep_a_path_must_have_the_same_there(street: Street) -> None:
+    street.write("A", "p", "one")
+    street["C"].tune_ignore(["p"])
+    street.settle()
+    street.write("A", "p", "two")
+    street.settle()
+    assert street.text("B", "p") == "two" and street.text("C", "p") is None
+    street.cut("AB", "BC")
+    street.write("A", "p", "three")
+    street.rest()
+    (said,) = kept_laws.differences(street.world)
+    assert "three" in said and "two" in said
+
+
+def test_nobody_passes_on_what_he_does_not_have(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    street.world.wires._pairs.discard(("A", "C"))
+    street.cut("AC")
+    street["B"].tune_ignore(["p"])
+    street.write("A", "p", "one")
+    street.rest()
+    assert street.text("C", "p") is None
+    assert not [*kept_laws.differences(street.world)], "B is between A and C"
+
+
+def test_an_agent_that_takes_what_it_knows_to_be_ignored_is_found(street: Street) -> None:
+    street.write("A", "p", "one")
+    street.settle()
+    device = street["B"]
+    device.tune_ignore(["p"])
+    street.rest(5.0)
+    device.job = Flush(FOLDER, 1)
+    street.witness.submitted(device, device.job)
+    folder = SimRoot(device.calls).folder("")
+    with pytest.raises(laws.Broken, match="ignored: B took p"):
+        folder.unlink("p")
+
+
+def test_a_secret_is_one_until_a_user_ends_its_rule(street: Street) -> None:
+    secrets = street.witness.secrets
+    assert not secrets.are_safe_at("p")
+    street.write("A", ".leftignore", "p\n")
+    assert not secrets.are_safe_at("p"), "not all know it"
+    street.settle()
+    assert secrets.are_safe_at("p")
+    street.write("A", "p", "secret")
+    secrets.add("p", b"secret")
+    street.settle()
+    assert secrets._kept
+    street.delete("C", ".leftignore")
+    assert not secrets._kept
+    street.settle()
+    assert street.text("B", "p") == "secret"
+
+
+def test_a_secret_that_is_told_is_found(street: Street) -> None:
+    street["A"].tune_ignore(["p"])
+    street.write("A", "p", "secret")
+    street.settle()
+    street.witness.secrets.add("p", b"secret")
+    street.witness.secrets.changed = lambda: None  # type: ignore[method-assign]
+    street["A"].tune_ignore([])
+    with pytest.raises(laws.Broken, match="secret: A told in"):
+        street.rest()
+
+
+# ---- stories ----------------------------------------------------------------------------------
+
+
+def test_what_is_told_after_a_withdrawal_may_be_older_than_what_was_told_before(
+    street: Street,
+) -> None:
+    """A tells B the newest version of p, and ignores p. Its user removes p, so A has no base any
+    more; and B, which did not hear the withdrawal, is not dialed before A has p again, from C. It
+    has an older version."""
+    street.write("C", "p", "old")
+    street.settle()
+    street.cut("AC", "BC")
+    street.write("A", "p", "newest")
+    street.rest()
+    assert street.text("B", "p") == "newest"
+    street.cut("AC", "BC", "AB")
+    street["A"].tune_ignore(["p"])
+    street["B"].tune_ignore(["p"])
+    street.rest(5.0)
+    street.delete("A", "p")
+    street.rest(5.0)
+    street["A"].tune_ignore([])
+    street.rest(5.0)
+    street.cut("AB", "BC")
+    street.rest()
+    assert street.text("A", "p") == "old"
+    street.cut()
+    street.rest()
+    street["B"].tune_ignore([])
+    street.settle()
+    assert {street.text(name, "p") for name in "ABC"} == {"newest"}
+
+
+def test_rules_and_what_they_ignore_come_in_one_moment(street: Street) -> None:
+    """As from an archive."""
+    for number in range(8):
+        street.write("A", f"x/{number}/build", f"ignored {number}")
+        street.write("A", f"x/{number}/.leftignore", "build\n")
+        street.write("A", f"x/{number}/src", f"kept {number}")
+        street.rest(0.3)
+    street.settle()
+    for number in range(8):
+        assert street.text("B", f"x/{number}/src") == f"kept {number}"
+        assert street.text("B", f"x/{number}/build") is None
+
+
+def test_what_is_written_while_its_rule_is_being_written_waits_for_it(street: Street) -> None:
+    street.write("A", ".leftignore", "# nothing yet\n")
+    street.settle()
+    device = street["A"]
+    device.hands.write_open(".leftignore", b"build\n", at_end=True)
+    street.users._wrote(device, ".leftignore")
+    device.touched()
+    street.rest(0.2)
+    street.write("A", "build", "ignored")
+    street.settle()
+    assert street.text("B", ".leftignore") == street.text("A", ".leftignore")
+    assert street.text("B", "build") is None
+
+
+# ---- what the laws find when something is taken out; more of it is planted -----------------------
+
+
+def _a_delete(view: IndexView, path: str) -> bool:
+    return gone(view, path, 0) is not None
+
+
+def _all_is_kept(keeping: Keeping, path: str, kind: Kind) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "instead", "law"),
+    [
+        (IndexView, "withdraw", _a_delete, "I2 tree"),
+        (Keeping, "keeps", _all_is_kept, "I8"),
+    ],
+)
+def test_what_is_taken_out_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+    where: type,
+    what: str,
+    instead: Callable[..., object],
+    law: str,
+) -> None:
+    monkeypatch.setattr(where, what, instead)
+    found = set()
+    for seed in range(4, 600, RULES_EACH):
+        broken = run(plan_of(seed)).broken
+        if isinstance(broken, laws.Broken):
+            found.add(broken.law)
+        if law in found:
+            return
+    pytest.fail(f"not found in 60 seeds: {found}")
