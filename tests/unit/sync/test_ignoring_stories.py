@@ -101,6 +101,8 @@ def test_a_rule_for_everything_deletes_nothing_and_says_how_much_it_took_out(
     for device in (a, b):
         assert {path: device.tree()[path] for path in before} == before
         assert device.folder.index_view.counters.files == 1
-        assert not device.folder.problems.all()
+        (problem,) = device.folder.problems.all()
+        assert problem.kind is ProblemKind.MUCH_IGNORED
+        assert f"{COUNT} of" in problem.detail and "line 1 of .leftignore" in problem.detail
     told = [event.fields for event in a.events if event.kind is EventKind.RULES]
     assert [each["ignored"] for each in told] == [COUNT + 1]
