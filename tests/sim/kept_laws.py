@@ -143,21 +143,19 @@ def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
 
 
 def differences(world: World) -> Iterator[str]:
-    """Where two that keep a path, and can hear of it from one another, have not the same there."""
+    """Where two that keep a path, and can hear of it from one another, have not the same there. Who
+    keeps files by a name, but no folders, does not keep the path where somebody has a folder."""
     views = [_View(device) for device in world.alive]
     for path in sorted(set().union(*(view.tree for view in views))):
-        kinds = {view.kinds[path] for view in views if path in view.kinds}
-        for kind in sorted(kinds, key=lambda kind: kind.name):
-            keepers = [view for view in views if view.keeps(path, kind)]
-            if any(view.is_excused(path) for view in views):
-                continue
-            for first, *others in _groups(world, keepers):
-                for other in others:
-                    if first.tree.get(path) != other.tree.get(path):
-                        names = first.device.name, other.device.name
-                        yield laws.differences(
-                            names[0], first.only(path), names[1], other.only(path)
-                        )
+        kinds = {view.kinds[path] for view in views if view.has(path)}
+        keepers = [view for view in views if all(view.keeps(path, kind) for kind in kinds)]
+        if any(view.is_excused(path) for view in views):
+            continue
+        for first, *others in _groups(world, keepers) if kinds else ():
+            for other in others:
+                if first.tree.get(path) != other.tree.get(path):
+                    a, b = first.device.name, other.device.name
+                    yield laws.differences(a, first.only(path), b, other.only(path))
 
 
 class _View:
@@ -172,6 +170,10 @@ class _View:
             del self.tree[path], self.kinds[path]
         self._apart = laws.cannot_hold(device)
         self._in_the_way = in_the_way(device)
+
+    def has(self, path: str) -> bool:
+        """Whether it has something there that it keeps."""
+        return path in self.kinds and not is_ignored(self.rules, path, self.kinds[path])
 
     def only(self, path: str) -> Tree:
         return {path: self.tree[path]} if path in self.tree else {}
