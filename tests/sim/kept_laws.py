@@ -28,10 +28,11 @@ from . import laws
 from .disk import Inode
 from .laws import Broken, Tree, is_final
 from .ledger import FOLDER as FOLDER_CONTENT
-from .ledger import Delete, Ledger
+from .ledger import Content, Delete, Ledger, content_of
 from .node import FOLDER
 from .world import SimDevice, World
 
+TRASH: Final = ".left/trash/"
 NOT_TO_BE_READ: Final = RuleFile(unusable=Mistake(0, RuleFault.UNREADABLE))
 
 
@@ -111,9 +112,32 @@ def judge(world: World, ledger: Ledger) -> None:
             raise Broken("kept", f"{device.name} has problems: {[str(p) for p in problems]}")
     for said in differences(world):
         raise Broken("kept", said)
+    for said in _taken_away(world, ledger):
+        raise Broken("kept", said)
     for device in world.alive:
         if waits := _waits(device):
             raise Broken("I5", f"{device.name} {waits}")
+
+
+def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
+    """What agents took away although no user had: a rule makes no delete, here or elsewhere. Whose
+    device ignores it may have it still; but nobody has it any more who keeps it."""
+    stays: set[Content | None] = set()
+    trash: dict[Content, str] = {}
+    for device in world.alive:
+        rules = rules_of(device)
+        for path, inode in device.disk.everything():
+            content = content_of(inode)
+            if content is not None and path.startswith(TRASH):
+                trash[content] = device.name
+            elif not is_ignored(rules, path, inode.kind):
+                stays.add(content)
+    for content, name in trash.items():
+        value = ledger.values.get(content)
+        if value is None or value.ended or value.replaced or content in ledger.moved:
+            continue
+        if content not in stays and content not in ledger.adrift:
+            yield f"{name} took away what {value.device} wrote at {value.path}: {content[1][:20]!r}"
 
 
 def _waits(device: SimDevice) -> str:
