@@ -134,9 +134,10 @@ class IndexView:
 
     def _marked(self, row: Row, here: bool) -> Row:
         """The row with the mark whether it is apart. A tombstone that we have is what we told last,
-        whatever kind it was of: what we tell next is above it. here: see _is_apart"""
-        is_told = row.is_ours and row.entry.deleted
-        apart = not is_told and self._is_apart(row.entry.path, row.entry.kind, here)
+        whatever kind it was of: what we tell next is above it. And where something lies that we
+        keep, others take a tombstone for its delete. here: see _is_apart"""
+        counts = row.entry.deleted and (row.is_ours or here)
+        apart = not counts and self._is_apart(row.entry.path, row.entry.kind, here)
         self.some_apart = self.some_apart or apart
         return row if row.apart is apart else replace(row, apart=apart)
 
@@ -317,7 +318,7 @@ class IndexView:
         if not placed:
             after.append(replace(self.new_row(entry, OURS), seq=seq, scan=key, noise=noise))
         self.change(rows, after)
-        if self.some_apart and entry.deleted:
+        if self.some_apart:
             self.judge_anew(entry.path)  # what is not here any more may not be wanted
 
     def take_row(

@@ -257,3 +257,21 @@ def test_the_counts_are_those_of_a_new_count(a: Agent, count: str) -> None:
     step(lambda: a.keep("p", keeps=True))
     step(lambda: a.scan(file()))
     step(lambda: withdrawn(a.view, a.bits["B"], "p"))
+
+
+@pytest.mark.parametrize("heard_first", [True, False])
+def test_what_is_kept_is_told_above_the_delete_of_another_kind(a: Agent, heard_first: bool) -> None:
+    """Those who hold that delete wait for it: they do not take what is below it."""
+    a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
+    theirs = made("B", folder("p"))
+    grave = deleted("B", theirs, now=500)
+    if heard_first:
+        a.hear("B", grave)
+        assert a.resolver.ticket("p") is None and a.view.counters.tickets == 0
+    a.scan(file(mtime=100))
+    if not heard_first:
+        a.hear("B", grave)
+    assert a.resolver.ticket("p") is None
+    now = a.has("p")
+    assert now is not None and not now.deleted and now.rank > grave.rank
+    assert a.view.counters.tickets == 0
