@@ -82,7 +82,7 @@ class Keeping:
         self._judging: _Judging | None = None
         # Files of rules that are gone -> when they rule no more.
         self._leaving: dict[str, float] = {}
-        self._first_walk_comes = False
+        self._first_walk_comes = self._owes_looks = False
         self._faulty: set[str] = set()
         self.much = MuchIgnored(folder, self._store, problems)
         self._taken_earlier = 0  # files that an earlier life withdrew, in a judging of its own
@@ -285,9 +285,12 @@ class Keeping:
             out += self.much.judged(taken, judging.watched_files)
             if not self._to_judge:
                 self._store.put_meta(_LISTS, self._lists)
-                self._store.put_meta(_JUDGING, b"")
+            if judging.looks or not judging.folder:
+                self._owes_looks = judging.looks
+            if self._to_judge or self._owes_looks:
+                self._keep_count(0)  # a look that a kill takes away comes after the next start
             else:
-                self._keep_count(0)
+                self._store.put_meta(_JUDGING, b"")
         return out
 
     def _told(self, judging: _Judging) -> Outputs:
@@ -304,7 +307,7 @@ class _Judging:
 
     ignored: versions of ours that were withdrawn; files: those of files, with `taken` that an
         earlier life withdrew
-    kept: paths that are kept again
+    kept: paths that are kept again. looks: looks are to tell what became of some of them
     watched_files: files below the folder `watched` that are not kept; None: it is not watched
     """
 
@@ -321,7 +324,7 @@ class _Judging:
         # Of one the rules changed, and the other one is watched: the upper of them holds both.
         self._bases_of = folder if watched is None else min(folder, watched, key=len)
         self.ignored = self.kept = 0
-        self.done = False
+        self.done = self.looks = False
         self._after = sort_key(folder) + b"\0" if folder else b""
         self._end = self._after[:-1] + b"\1" if folder else b"\xff"
         self._rows_done = False
@@ -377,6 +380,7 @@ class _Judging:
                 self._files_below += is_here
                 if self._watched is not None and self.watched_files is not None:
                     self.watched_files += is_within(path, self._watched)
+        self.looks = self.looks or bool(again)
         return [RescanWanted(folder, tuple(again))] if again else []
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.jobs import ReadChunks
+from leftzmq.sync.jobs import Look, ReadChunks, Walk
 from leftzmq.wire.local import EventKind
 from tests.helpers.mesh import Device, Held, Mesh
 
@@ -68,6 +68,27 @@ def test_what_its_only_holder_ignores_from_now_on_is_waited_for_no_more(
     ignore(mesh, b, "p")
     assert tickets(a) == 0 and a.folder.state.value == "idle"
     assert not a.folder.problems.all() and "p" not in a.tree()
+
+
+def test_what_was_removed_while_ignored_is_fetched_though_its_look_was_lost_with_a_kill(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write("p", b"1")
+    scan(mesh)
+    ignore(mesh, b, "p")
+    (b.share / "p").unlink()
+    looks = Held(b, Look, Walk)
+    ignore(mesh, b)
+    assert looks.jobs and b.folder.keeping.idle
+    b.do = looks._do  # type: ignore[method-assign]
+    b.kill()
+    b.start()
+    scan(mesh)
+    assert (b.share / "p").read_bytes() == b"1"
+    b.kill()
+    b.start()
+    scan(mesh)
+    assert tickets(b) == 0 and not b.folder.problems.all()
 
 
 def test_a_rename_into_an_ignored_name_is_a_delete_that_the_guard_holds(
