@@ -54,6 +54,7 @@ class Rulers:
     def __init__(self, world: World, users: Users, secrets: Secrets) -> None:
         self._world, self._users, self._secrets = world, users, secrets
         self._numbers = 0
+        users.carried = self._carried
 
     def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
         if device.unmounted is not None or device.away is not None:
@@ -76,6 +77,12 @@ class Rulers:
                     self._users._delete(device, path)
             device.touched()
         return found
+
+    def _carried(self, device: SimDevice, to: str) -> None:
+        """A known gap: nobody walks what is ignored. If it is kept again after a start, nobody can
+        say any more whose the `.lefting` is that a user moved there with its folder."""
+        if rules_of(device).verdict(to, Kind.DIRECTORY) is not None:
+            self._users._ledger.stray_leftings.add(device.name)
 
     # ---- choosing -----------------------------------------------------------------------------
 

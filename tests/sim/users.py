@@ -35,6 +35,8 @@ class Users:
         self._world, self._ledger, self._large = world, ledger, large
         self.scale = 60 if large else 1  # factor for the sizes of files
         self._numbers = 0
+        # A user moved the folder of a `.lefting` to there.
+        self.carried: Callable[[SimDevice, str], None] = lambda device, to: None
         self.aim = ""  # where the next deed is to be done, if possible
 
     def do(self, deed: str, device: SimDevice, chance: random.Random) -> None:
@@ -305,6 +307,8 @@ class Users:
         going = [to + at[len(path) :] for at in _to_be_removed(device) if at in folders]
         if not device.hands.rename(path, to):
             return ""
+        if any(at.endswith(".lefting") for at, _ in below):
+            self.carried(device, to)
         self._ledger.adrift.update(old)
         self._ledger.going_folders.update(at for at in going if at != to)
         self._took(device, folders)
