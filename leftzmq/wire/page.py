@@ -59,7 +59,7 @@ class Page:
     whole: part of a whole index: a new generation, which begins with after == 0
     accepted: versions that users let pass the guard; of `life` nothing above `head`
     withdrawals: those of paths that have an entry here, under an earlier sequence, and of paths
-        that the device keeps no more
+        that the device stopped keeping under a sequence of this page
     """
 
     device: bytes
@@ -190,8 +190,8 @@ def _bytes_of(change: Change) -> int:
 
 def _page_of(changes: list[Change], after: int, last: int, head: int, withdrawn: bool) -> PageCut:
     entries = tuple(change.entry for change in changes if change.entry is not None)
-    said = tuple(each for change in changes if (each := change.withdrawal) is not None)
-    return PageCut(after, last, head, entries, said if withdrawn else ())
+    said = {change.path: each for change in changes if (each := change.withdrawal) is not None}
+    return PageCut(after, last, head, entries, tuple(said.values()) if withdrawn else ())
 
 
 def _accepted(wire: WirePage) -> Accepted:

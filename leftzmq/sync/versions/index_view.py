@@ -352,9 +352,11 @@ class IndexView:
             self._judge(path, here=True)
 
     def _is_here(self, path: str) -> bool:
-        """Whether we have something live at a path and do not let it go."""
+        """Whether we have something live at a path that we keep, and do not let it go."""
         ours = ours_of(self.all_rows(path))
-        return ours is not None and not ours.entry.deleted and path not in self.dropped
+        if ours is None or ours.entry.deleted or path in self.dropped:
+            return False
+        return self.keeps(path, ours.entry.kind)
 
     def _is_apart(self, path: str, kind: Kind, here: bool) -> bool:
         """here: whether something lies at the path that we have."""

@@ -14,6 +14,7 @@ from leftzmq.sync.versions.remote_changes import Heard, heard, withdrawn
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.change import Change
 from leftzmq.tree.entry import Entry, Observed
+from leftzmq.wire.page import cut_pages
 from tests.helpers.trees import S_NS, deleted, file, folder, life, made
 from tests.helpers.version_worlds import key_of
 
@@ -95,6 +96,28 @@ def test_what_is_kept_is_above_the_delete_of_another_kind_that_is_not(a: Agent) 
     assert now is not None and now.rank > told.rank and told.seen_by(now)
     ours = [row for row in a.view.all_rows("p") if row.is_ours]
     assert [row.entry for row in ours] == [now] and a.view.counters.tickets == 0
+
+
+def test_a_withdrawal_is_told_under_its_own_sequence_though_a_version_followed(a: Agent) -> None:
+    """Who hears a page that ends between the two would take that version for an older one."""
+    a.scan(file())
+    a.keep("p", keeps=False)
+    a.keep("p", keeps=True)
+    a.scan(file(text="other", mtime=1))
+    sequence = a.says()["p"].withdrawn
+    assert a.store.changes(0, sequence, 99) == [Change(sequence, "p", None, sequence)]
+    page = cut_pages(a.store.changes(0, FOREVER, 99), 0, FOREVER, FOREVER)[0]
+    assert [each.path for each in page.entries] == [each.path for each in page.withdrawals] == ["p"]
+
+
+def test_a_delete_that_ours_is_above_is_not_taken_when_ours_is_withdrawn(a: Agent) -> None:
+    theirs = made("B", file("p"))
+    a.hear("B", theirs)
+    a.hear("B", deleted("B", theirs))
+    a.scan(file(text="other", mtime=500))
+    a.keep("p", keeps=False)
+    assert a.resolver.ticket("p") is None
+    assert a.has("p") is None and a.says()["p"].entry is None
 
 
 def test_what_was_withdrawn_and_is_unchanged_is_told_again_as_it_was(a: Agent) -> None:
