@@ -136,6 +136,8 @@ def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
         value = ledger.values.get(content)
         if value is None or value.ended or value.replaced or content in ledger.moved:
             continue
+        if laws.may_end_in_a_trash(ledger, content, value):
+            continue
         if content not in stays and content not in ledger.adrift:
             yield f"{name} took away what {value.device} wrote at {value.path}: {content[1][:20]!r}"
 

@@ -14,7 +14,7 @@ from leftzmq.tree.path import folded, is_within
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Inode
-from .ledger import Content, Delete, Ledger, content_of
+from .ledger import Content, Delete, Ledger, Value, content_of
 from .node import content_id
 from .world import SimDevice, World
 
@@ -269,34 +269,39 @@ def nothing_lost(
             continue  # its old versions were deleted to make space
         if content not in kept:
             raise Broken("I2", f"{who} is nowhere")
-        # Known gaps: a file that is renamed to and fro, where the second rename adopts a version
-        # that the first one is about to delete, ends in the trash.
-        # And so does the loser whose copy's exact name a user took with the same life: his write
-        # there counts as having seen everything that this life wrote before.
-        is_taken = any(
-            name.startswith((f"{path}.", f"{path.rpartition('.')[0] or path}."))
-            for path in (value.path, *(at for at, moved in ledger.hands_on if moved == content))
-            for name in ledger.taken_names
-        )
-        # And a copy that a user moved back to its name, where it lost once more: its new copy would
-        # have the exact name from which he took it, and that name is deleted with exactly these
-        # bytes.
-        is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
-        to_and_fro = len(ledger.moved.get(content, ())) > 1 or any(
-            is_within(value.path, old) and (new, old) in ledger.renames
-            for old, new in ledger.renames
-        )
-        # And a file that was renamed to and fro by a device that then lost its state: others hold
-        # the delete of the file's present name, with exactly these bytes.
-        forgotten = any(each == content for *_, each in ledger.forgotten)
-        is_forgotten = content in ledger.moved and forgotten
-        # And a file that a user renamed on a device that is out now: the removal came between the
-        # half that took it away and the half that brought it.
-        out = set() if among is None else ledger.moved.get(content, set()) - set(among)
-        to_and_fro = to_and_fro or bool(out)
-        excused = to_and_fro or is_taken or is_back or is_forgotten or content in adrift
+        excused = content in adrift or may_end_in_a_trash(ledger, content, value, among)
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
+
+
+def may_end_in_a_trash(
+    ledger: Ledger, content: Content, value: Value, among: Collection[str] | None = None
+) -> bool:
+    """Whether one of the known gaps may leave what a user wrote in a trash alone."""
+    # Known gaps: a file that is renamed to and fro, where the second rename adopts a version
+    # that the first one is about to delete, ends in the trash.
+    # And so does the loser whose copy's exact name a user took with the same life: his write
+    # there counts as having seen everything that this life wrote before.
+    is_taken = any(
+        name.startswith((f"{path}.", f"{path.rpartition('.')[0] or path}."))
+        for path in (value.path, *(at for at, moved in ledger.hands_on if moved == content))
+        for name in ledger.taken_names
+    )
+    # And a copy that a user moved back to its name, where it lost once more: its new copy would
+    # have the exact name from which he took it, and that name is deleted with exactly these
+    # bytes.
+    is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
+    to_and_fro = len(ledger.moved.get(content, ())) > 1 or any(
+        is_within(value.path, old) and (new, old) in ledger.renames for old, new in ledger.renames
+    )
+    # And a file that was renamed to and fro by a device that then lost its state: others hold
+    # the delete of the file's present name, with exactly these bytes.
+    forgotten = any(each == content for *_, each in ledger.forgotten)
+    is_forgotten = content in ledger.moved and forgotten
+    # And a file that a user renamed on a device that is out now: the removal came between the
+    # half that took it away and the half that brought it.
+    out = set() if among is None else ledger.moved.get(content, set()) - set(among)
+    return to_and_fro or bool(out) or is_taken or is_back or is_forgotten
 
 
 def _adrift(world: World, ledger: Ledger) -> set[Content | None]:
