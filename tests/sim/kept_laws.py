@@ -117,6 +117,8 @@ def judge(world: World, ledger: Ledger) -> None:
     for device in world.alive:
         if waits := _waits(device):
             raise Broken("I5", f"{device.name} {waits}")
+        if in_the_way(device) and device.folder.at_rest:
+            raise Broken("wait", f"{device.name} says that it waits for nothing")
 
 
 def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
