@@ -226,9 +226,21 @@ class TreeWalk:
             listing.at += 1
             if _is_ignored(listing.rules, raw, found):
                 out.passed += 1
-                self._index.skip(key)
+                self._pass_ignored(key, raw, listing.rules, out)
                 continue
             self._pass(key, found, listing.device, out)
+
+    def _pass_ignored(self, key: bytes, raw: bytes, rules: FolderRules, out: _Gathered) -> None:
+        """What has this name is ignored. If our index has something of a kind there that is kept,
+        that is gone."""
+        index = self._index
+        if index.key == key and index.scan is not None:
+            name = raw.decode(errors="surrogateescape")
+            if rules.verdict(name, index.scan.kind) is None:
+                out.dirty.append(path_of_key(key))
+                index.next()
+                return
+        index.skip(key)
 
     def _gone_before(self, key: bytes | None, out: _Gathered, budget: int) -> bool:
         """Report the index entries before `key` as gone. Returns True if the budget ended first."""

@@ -91,6 +91,26 @@ def test_what_was_removed_while_ignored_is_fetched_though_its_look_was_lost_with
     assert tickets(b) == 0 and not b.folder.problems.all()
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_file_that_a_user_replaces_by_a_folder_that_is_ignored_is_deleted(
+    mesh: Mesh, a: Device, b: Device, runs: bool
+) -> None:
+    """Only folders are ignored by this name, so the file was kept, and is gone."""
+    a.write("x", b"1")
+    scan(mesh)
+    ignore(mesh, b, "x/")
+    if not runs:
+        b.kill()
+    (b.share / "x").unlink()
+    b.write("x/one", b"of B alone")
+    if not runs:
+        b.ignore = ("x/",)
+        b.start()
+    scan(mesh)
+    assert a.tree() == {} and (b.share / "x/one").read_bytes() == b"of B alone"
+    assert tickets(b) == 0 and not b.folder.problems.all()
+
+
 def test_a_rename_into_an_ignored_name_is_a_delete_that_the_guard_holds(
     mesh: Mesh, a: Device, b: Device
 ) -> None:
