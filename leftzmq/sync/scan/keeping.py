@@ -47,6 +47,7 @@ FAULTS_SHOWN: Final = 3  # mistakes of one file
 
 LOCAL_RULES: Final = "`ignore` in peer.toml"  # as a user reads it
 
+_OF_RULES: Final = frozenset((ProblemKind.RULES_FAULTY, ProblemKind.IGNORED_IN_THE_WAY))
 _LISTS: Final = "ignore lists"
 _PINS: Final = "pins"
 _JUDGING: Final = "rows to judge"
@@ -281,6 +282,7 @@ class Keeping:
                 out.append(WatchAnew(self._folder, judging.folder))
             self._first_walk_comes = False
             out += self._told(judging)
+            out += self._nothing_wrong_where_ignored()
             taken = judging.taken(self._index_view.counters.files)
             out += self.much.judged(taken, judging.watched_files)
             if not self._to_judge:
@@ -291,6 +293,18 @@ class Keeping:
                 self._keep_count(0)  # a look that a kill takes away comes after the next start
             else:
                 self._store.put_meta(_JUDGING, b"")
+        return out
+
+    def _nothing_wrong_where_ignored(self) -> Outputs:
+        """What is ignored, whatever it is, has no Problem of its own: nobody would find it
+        solved."""
+        out: Outputs = []
+        for problem in self._problems.all():
+            is_of_path = not problem.device and problem.path not in ("", ".")
+            if not is_of_path or problem.kind in _OF_RULES:
+                continue
+            if self.ignores_all_at(problem.path):
+                out += self._problems.clear(problem.path)
         return out
 
     def _told(self, judging: _Judging) -> Outputs:

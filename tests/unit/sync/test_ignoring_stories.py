@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from leftzmq.errors import ProblemKind
+from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.jobs import Look, ReadChunks, Walk
 from leftzmq.wire.local import EventKind
 from tests.helpers.mesh import Device, Held, Mesh
+from tests.sim.node import FOLDER
 
 COUNT = 300
 
@@ -109,6 +110,14 @@ def test_a_file_that_a_user_replaces_by_a_folder_that_is_ignored_is_deleted(
     scan(mesh)
     assert a.tree() == {} and (b.share / "x/one").read_bytes() == b"of B alone"
     assert tickets(b) == 0 and not b.folder.problems.all()
+
+
+def test_what_is_ignored_from_now_on_has_no_problem(mesh: Mesh, b: Device) -> None:
+    problems = b.folder.problems
+    for path in ("x/bad", "y"):
+        problems.show(Problem(FOLDER, path, ProblemKind.ROTTEN))
+    ignore(mesh, b, "x/")
+    assert [each.path for each in problems.all()] == ["y"]
 
 
 def test_a_rename_into_an_ignored_name_is_a_delete_that_the_guard_holds(
