@@ -34,8 +34,14 @@ from leftzmq.tree.ignoring.rule_file import (
     parse_local,
     parse_rules,
 )
-from leftzmq.tree.ignoring.share_rules import LITTER_RULES, NOTHING, Ignored, IgnoreRules
-from leftzmq.tree.path import folders_above, is_within, join, path_of_key, sort_key
+from leftzmq.tree.ignoring.share_rules import (
+    LITTER_RULES,
+    NOTHING,
+    Ignored,
+    IgnoreRules,
+    is_rule_file,
+)
+from leftzmq.tree.path import folders_above, is_within, join, parent_of, path_of_key, sort_key
 from leftzmq.tree.wanted import Wanted, without_below
 from leftzmq.wire.local import EventKind
 
@@ -120,8 +126,12 @@ class Keeping:
             return True
         if not self.keeps(seen.path, key.kind):
             return False
-        if self.rules.folder(seen.path.rpartition("/")[0]).closed is None:
+        folder = parent_of(seen.path)
+        closed = self.rules.folder(folder).closed
+        if closed is None:
             return True
+        if is_rule_file(seen.path) and parent_of(closed.file) == folder:
+            return True  # itself it hides from nobody: others may mend it
         known = ours_of(self._index_view.rows(seen.path)) or self._index_view.base(seen.path)
         return known is not None
 

@@ -112,6 +112,19 @@ def test_a_file_that_a_user_replaces_by_a_folder_that_is_ignored_is_deleted(
     assert tickets(b) == 0 and not b.folder.problems.all()
 
 
+def test_rules_that_cannot_be_read_are_told_themselves_so_others_can_mend_them(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    b.write(".leftignore", b"\xff\xfe")
+    b.write("new", b"who knows")
+    scan(mesh)
+    assert set(a.tree()) == {".leftignore"}
+    a.write(".leftignore", b"# mended\n")
+    scan(mesh)
+    assert (b.share / ".leftignore").read_bytes() == b"# mended\n"
+    assert set(a.tree()) == {".leftignore", "new"} and not b.folder.problems.all()
+
+
 def test_what_is_ignored_from_now_on_has_no_problem(mesh: Mesh, b: Device) -> None:
     problems = b.folder.problems
     for path in ("x/bad", "y"):
