@@ -147,11 +147,18 @@ def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
 def _waits(device: SimDevice) -> str:
     """For what it waits; "": for nothing, but for what its user has put in the way of it."""
     folder = device.folder
-    if in_the_way(device):
+    if in_the_way(device) or _holds_back(device):
         return ""
     if tickets := folder.index_view.counters.tickets:
         return f"has {tickets} tickets"
     return "" if folder.state.value == "idle" else f"is {folder.state.value}"
+
+
+def _holds_back(device: SimDevice) -> bool:
+    """Whether a rule file that cannot be read keeps back what is new: that is in the way of what
+    others have there, until its user, who is told of the file, mends it."""
+    rules = rules_of(device)
+    return any(rules.folder(parent_of(path)).closed for path, _ in device.hands.tree())
 
 
 def in_the_way(device: SimDevice) -> set[str]:
