@@ -56,10 +56,14 @@ def is_ignored(rules: IgnoreRules, path: str, kind: Kind | None) -> bool:
 
 
 def not_kept(device: SimDevice) -> set[str]:
-    """What lies on its disk and is ignored there, or is a shell."""
+    """What lies on its disk and is ignored there, or is a shell, or is new where a rule file cannot
+    be read."""
     rules = rules_of(device)
-    ignored = {path for path, inode in device.hands.tree() if is_ignored(rules, path, inode.kind)}
-    return ignored | shells(device, ignored)
+    tree = [*device.hands.tree()]
+    ignored = {path for path, inode in tree if is_ignored(rules, path, inode.kind)}
+    closed = {path for path, _ in tree if rules.folder(parent_of(path)).closed is not None}
+    new = {path for path in closed if not _is_live(device, path)}
+    return ignored | new | shells(device, ignored)
 
 
 def shells(device: SimDevice, ignored: set[str]) -> set[str]:
@@ -76,6 +80,11 @@ def shells(device: SimDevice, ignored: set[str]) -> set[str]:
         if stays and files | stays == set(inside):
             shells |= {path, *files}
     return shells
+
+
+def _is_live(device: SimDevice, path: str) -> bool:
+    ours = device.store.ours(path)
+    return ours is not None and not ours.entry.deleted
 
 
 def _is_gone(device: SimDevice, path: str) -> bool:
