@@ -73,6 +73,14 @@ class Device(node.Device):
     def take(self, fact: Fact) -> None:
         self.mesh.queue.append((self, fact))
 
+    def handle(self, fact: Fact) -> None:
+        super().handle(fact)
+        self.mesh.moved(self)
+
+    def scan(self) -> None:
+        super().scan()
+        self.mesh.moved(self)
+
     # -- the user ------------------------------------------------------------------------------
 
     def write(self, path: str, data: bytes, *, mtime: float | None = None) -> None:
@@ -111,6 +119,7 @@ class Mesh:
         self.now = 1000.0
         self.started_ns = 1_800_000_000_000_000_000
         self.queue: deque[tuple[Device, Fact]] = deque()
+        self._due: dict[str, float] = {}  # of devices that have done nothing since they were asked
         self.drop_news = False
         self.devices = {name: Device.__new__(Device) for name in names}
         for name, device in self.devices.items():
@@ -154,20 +163,41 @@ class Mesh:
                 return True
         return False
 
+    def moved(self, device: Device) -> None:
+        """The device did something: it is asked anew when its time comes."""
+        self._due.pop(device.name, None)
+
+    def next_due(self) -> float:
+        """When a device has to be told that time passed (seconds of the mesh)."""
+        alive = [device for device in self.devices.values() if device.alive]
+        for device in alive:
+            if device.name not in self._due:
+                self._due[device.name] = device.node.deadline(self.now)
+        return min(self._due[device.name] for device in alive)
+
+    def look_anew(self) -> None:
+        """A test may have changed anything: all devices are asked when their time comes."""
+        self._due.clear()
+
+    def pass_time(self, due: float) -> None:
+        """Go on to what is due next. As with agents, each device is told at its own time."""
+        self.now = max(due, self.now + 0.001)
+        for device in self.devices.values():
+            if device.alive and self._due[device.name] <= self.now:
+                device.take(TimePassed())
+
     def settle(self, seconds: float = 30.0, limit: int = 200_000) -> None:
         """Run until nothing is under way for `seconds` of mesh time."""
         end = self.now + seconds
+        self.look_anew()
         for _ in range(limit):
             if self.step():
                 continue
-            alive = [d for d in self.devices.values() if d.alive]
-            due = min(d.node.deadline(self.now) for d in alive)
+            due = self.next_due()
             if due > end:
                 self.now = end
                 return
-            self.now = max(due, self.now + 0.001)
-            for device in alive:
-                device.take(TimePassed())
+            self.pass_time(due)
         raise AssertionError("the mesh does not come to rest")
 
     def scan_all(self) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from leftzmq.sync.facts import ChunksArrived, Fact, TimePassed
+from leftzmq.sync.facts import ChunksArrived, Fact
 from leftzmq.sync.link import Link
 from leftzmq.wire.messages import Chunks, Get, Have, Message
 from tests.helpers.mesh import Device, Mesh
@@ -92,12 +92,10 @@ class Shaped(Mesh):
     def step(self) -> bool:
         if super().step():
             return True
-        alive = [d for d in self.devices.values() if d.alive]
-        due = min((d.node.deadline(self.now) for d in alive), default=0.0)
         at = self._move()
         if self.queue:
             return True
-        if at == math.inf or due < at:
+        if at == math.inf or self.next_due() < at:
             return False
         self.now = at
         self._move()
@@ -132,12 +130,10 @@ class Shaped(Mesh):
         """Run until the condition holds. Returns the seconds that this took by the clock of the
         mesh."""
         began = self.now
+        self.look_anew()
         while not condition():
             assert self.now < began + seconds, "it takes too long"
             if self.step():
                 continue
-            alive = [d for d in self.devices.values() if d.alive]
-            self.now = max(min(d.node.deadline(self.now) for d in alive), self.now + 0.001)
-            for device in alive:
-                device.take(TimePassed())
+            self.pass_time(self.next_due())
         return self.now - began
