@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePath
 
 import pytest
@@ -91,6 +92,12 @@ IMPURE = {"time", "random", "secrets", "uuid", "os", "io", "shutil", "tempfile",
 PURE_ROOMS = {"bandwidth", "tree", "wire", "sync"}
 
 
+@cache
+def tree_of(file: Path) -> ast.Module:
+    """Several tests ask for the same ones, and no test writes a file twice."""
+    return ast.parse(file.read_text(), str(file))
+
+
 def room_of(module: str) -> str:
     return module.split(".")[0]
 
@@ -113,10 +120,18 @@ def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """(line, name) of every call of a plain name or of a module's attribute."""
+    """(line, dotted name) of every call of a plain name or of an attribute of one."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func)
+        if isinstance(node, ast.Call) and (name := dotted(node.func)):
+            yield node.lineno, name
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c`; "" of what is no such chain."""
+    if isinstance(node, ast.Name):
+        return node.id
+    holder = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{holder}.{node.attr}" if holder and isinstance(node, ast.Attribute) else ""
 
 
 def no_place(module: str, inside: str, rank: dict[str, int]) -> str:
@@ -203,7 +218,7 @@ def violations(package: Path) -> list[str]:
         if homeless:
             found.append(f"{here}:1: {homeless} has no place in ORDER: give it one")
             continue
-        tree = ast.parse(file.read_text(), str(file))
+        tree = tree_of(file)
         for line, imported in imports(tree, [package.name, *parts[:-1]]):
             why = complaint(module, imported)
             if why:
@@ -248,7 +263,7 @@ def test_no_package_is_crowded() -> None:
 def test_no_class_has_the_name_of_another_one() -> None:
     where: dict[str, list[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.parse(file.read_text()).body:
+        for node in tree_of(file).body:
             if isinstance(node, ast.ClassDef):
                 where.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))
     assert len(where) > 300
@@ -263,7 +278,7 @@ def test_no_package_has_a_circle_of_imports() -> None:
     }
     for file in PACKAGE.rglob("*.py"):
         parts = list(file.relative_to(PACKAGE).with_suffix("").parts)
-        for _, imported in imports(ast.parse(file.read_text()), [PACKAGE.name, *parts[:-1]]):
+        for _, imported in imports(tree_of(file), [PACKAGE.name, *parts[:-1]]):
             other = imported.split(".")
             if other.pop(0) != PACKAGE.name:
                 continue

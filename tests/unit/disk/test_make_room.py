@@ -123,9 +123,11 @@ def test_what_is_remembered_is_bounded(
     assert {path for name, path in left(trash) if name == newest} == set(paths)
 
 
-def test_a_step_is_bounded_whatever_there_is(trash: Path) -> None:
-    batch(trash, 2 * DAY_NS, *[f"d/{number}" for number in range(2000)])
-    way = GiveWay(root_of(trash), 2000 * SIZE, 0, NOW_NS)
+def test_a_step_is_bounded_whatever_there_is(trash: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_room, "STEP_CALLS", 100)
+    monkeypatch.setattr(make_room, "PART_NAMES", 32)
+    batch(trash, 2 * DAY_NS, *[f"d/{number}" for number in range(500)])
+    way = GiveWay(root_of(trash), 500 * SIZE, 0, NOW_NS)
     steps = 1
     while not way.step().done:
         assert way._calls < make_room.STEP_CALLS + 2 * make_room.PART_NAMES

@@ -207,7 +207,10 @@ def test_a_large_folder_is_read_once_for_all_pages(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = mesh.devices["A"]
-    listed = many(mesh, a, 5_000)
+    monkeypatch.setattr(keeper, "PAGE_ITEMS", 200)
+    monkeypatch.setattr(recover, "STEP_CALLS", 80)
+    monkeypatch.setattr(recover, "PART_NAMES", 32)
+    listed = many(mesh, a, 1_000)
     read: list[int] = []
     names = recover.our_names
     monkeypatch.setattr(recover, "our_names", lambda folder: read.append(1) or names(folder))
@@ -215,14 +218,17 @@ def test_a_large_folder_is_read_once_for_all_pages(
     assert len(read) == 3  # the trash, the batch, the folder
 
 
-def test_two_who_page_at_once_get_everything(mesh: Mesh) -> None:
+def test_two_who_page_at_once_get_everything(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "PAGE_ITEMS", 200)
+    monkeypatch.setattr(recover, "STEP_CALLS", 80)
+    monkeypatch.setattr(recover, "PART_NAMES", 32)
     a = mesh.devices["A"]
-    listed = many(mesh, a, 5_000)
+    listed = many(mesh, a, 1_000)
     found: list[list[tuple[str, int]]] = [[], [], []]
     afters = ["", "", ""]
     for turn in range(100):
         if turn == 3:
-            (a.share / ".left/trash/20270115-080000-0000abcd/d/04999").unlink()
+            (a.share / ".left/trash/20270115-080000-0000abcd/d/00999").unlink()
         for who in range(3):
             if turn and not afters[who]:
                 continue
@@ -230,7 +236,7 @@ def test_two_who_page_at_once_get_everything(mesh: Mesh) -> None:
             found[who] += [(version["path"], version["size"]) for version in answer["versions"]]
             afters[who] = answer["after"]
         if who == 2 and turn == 2:
-            assert restore(mesh, a, "d/04998")["restored"] == 1
+            assert restore(mesh, a, "d/00998")["restored"] == 1
     assert found == [listed[:-2]] * 3
 
 
