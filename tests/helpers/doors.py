@@ -86,6 +86,7 @@ class Caller:
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
         self.socket.reconnect_ivl = -1
+        self.socket.sndtimeo = 0  # who was shut out already waits for no connection
         for name, value in options.items():
             setattr(self.socket, name, value)
         self.socket.curve_publickey, self.socket.curve_secretkey = (

@@ -6,7 +6,7 @@ import socket as tcp
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import msgpack
 import pytest
@@ -117,7 +117,8 @@ def test_a_knock_of_another_version_is_told_so(at, stack, version):
 
 def test_with_another_key_of_the_door_nobody_comes_in(at, stack):
     caller = calls(stack, at, server=new_keys().public)
-    caller.says()
+    with suppress(zmq.Again):  # it may be cut before it can say something
+        caller.says()
     at.until(lambda: caller.is_cut or caller.saw(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL))
     at.during(0.1)
     assert not at.knocks and not caller.is_in
