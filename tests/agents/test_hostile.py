@@ -260,7 +260,8 @@ def test_garbage_of_paired_devices_on_every_socket(scene: Scene) -> None:
     assert scene.until(lambda: has(b, "of a", b"whole") and has(a, "of b", b"and well"))
     assert len(files(a)) == 2 and "Traceback" not in a.log_tail(500)
     for name in by_name:
-        assert a.log_tail(500).count(f"{name}: ") <= 1, "one line, however much came"
+        assert a.log_tail(500).count(f"{name}: dropped") <= 1, "one line, however much came"
+        assert a.log_tail(500).count(f"{name}: ") <= 2, "a flipped bit may leave a whole refusal"
     assert "not in our list" not in a.log_tail(500), "they are, only shut out for now"
 
 
