@@ -344,6 +344,7 @@ def test_a_no_that_is_cut_off_is_done_at_the_next_start(a: Machine, b: Machine) 
     joining.types("n\n")
     assert wait_until(lambda: '"leaves": true' in (b.state / "pairing.json").read_text(), SOON_S)
     os.kill(b.pid(), signal.SIGKILL)
+    joining.process.kill()  # else it waits for an answer, as long as it may
     joining.process.wait(DEADLINE_S)
     b.does("up")
     assert b.json("folders", "list")["folders"] == [] and b.json("peers")["peers"] == []

@@ -18,7 +18,10 @@ from tests.helpers.besieged import (
     serves,
 )
 
-PAIRED_MIB = 128
+BRIEFLY_S = 2.0
+"""As long as a flood of what is counted or dropped by the second has to last: three edits of users
+come in it, and bounds of memory are those of two seconds."""
+PAIRED_MIB = 64
 LINES_A_S = 4.0
 """One a second of each kind of line, of the few kinds that there are."""
 
@@ -27,11 +30,11 @@ LINES_A_S = 4.0
 def test_who_greets_and_leaves_without_end_fills_no_log(how: str) -> None:
     with Fortress(1) as stage:
         stage.begin()
-        figures, _ = attacked(stage, how, stage.raiders)
+        figures, _ = attacked(stage, how, stage.raiders, BRIEFLY_S)
         # The honest edits of the measurement write a line each, at both ends of a transfer.
         quiet = 2 * sum(edits["edits"] for edits in figures["edits"].values())
         lines = figures["log_lines_s"] * figures["seconds"] - quiet
-        assert lines < LINES_A_S * figures["seconds"] + 20, figures["log"]
+        assert lines < LINES_A_S * figures["seconds"] + 10, figures["log"]
         serves(stage, figures)
 
 
@@ -39,9 +42,9 @@ def test_who_greets_and_leaves_without_end_fills_no_log(how: str) -> None:
 def test_who_says_the_same_thing_without_end_is_dropped_by_name(how: str) -> None:
     with Fortress(1) as stage:
         stage.begin()
-        figures, _ = attacked(stage, how, stage.raiders)
+        figures, _ = attacked(stage, how, stage.raiders, BRIEFLY_S)
         assert any("M0: dropped" in line for line in figures["log"]), figures["log"]
-        assert grew_mib(figures) < 64, figures
+        assert grew_mib(figures) < PAIRED_MIB / 2, figures
         serves(stage, figures)
 
 
@@ -50,7 +53,7 @@ def test_many_questions_of_one_device_do_not_delay_the_others(how: str) -> None:
     with Fortress(1) as stage:
         stage.fill(500, 100, "small ")
         stage.begin()
-        figures, _ = attacked(stage, how, stage.raiders)
+        figures, _ = attacked(stage, how, stage.raiders, BRIEFLY_S)
         assert grew_mib(figures) < PAIRED_MIB, figures
         serves(stage, figures)
 
@@ -58,7 +61,7 @@ def test_many_questions_of_one_device_do_not_delay_the_others(how: str) -> None:
 def test_sixteen_devices_begin_their_indexes_and_never_end_them() -> None:
     with Fortress(16) as stage:
         stage.begin()
-        figures, _ = attacked(stage, "begun-indexes", stage.raiders)
+        figures, _ = attacked(stage, "begun-indexes", stage.raiders, BRIEFLY_S)
         serves(stage, figures)
 
 
@@ -74,16 +77,18 @@ def test_connections_that_hang_up_when_they_are_full_abort_nobody() -> None:
 def test_files_of_four_tebibytes_take_little_memory() -> None:
     with Fortress(1) as stage:
         stage.begin()
-        figures, _ = attacked(stage, "huge-files", stage.raiders)
+        figures, _ = attacked(stage, "huge-files", stage.raiders, BRIEFLY_S)
         assert grew_mib(figures) < PAIRED_MIB, figures
         serves(stage, figures)
 
 
-@pytest.mark.parametrize("how", ["announced-files", "announced-lists"])
+@pytest.mark.parametrize(
+    "how", ["announced-files", pytest.param("announced-lists", marks=pytest.mark.long)]
+)
 def test_files_that_are_announced_and_never_given_hold_up_nobody(how: str) -> None:
     with Fortress(1) as stage:
         stage.begin()
-        figures, _ = attacked(stage, how, stage.raiders, 3 * FLOOD_S, large=True)
+        figures, _ = attacked(stage, how, stage.raiders, 2 * FLOOD_S, large=True)
         assert figures["edits"]["large, B to A"]["worst_ms"] < 1000 * FLOOD_S, figures["edits"]
         serves(stage, figures)
 

@@ -1,4 +1,4 @@
-"""The quick scenes in small, and half a minute of the cluster: real agents. All of them in full
+"""The quick scenes in small, and some rounds of the cluster: real agents. All of them in full
 size: python -m tests.scenes."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.scenes.grow import alter, generate
 SEED = 42
 FILES = 20
 CLUSTER_FILES = 30
-CLUSTER_S = 15.0  # and as long to set it up and bring it together on a slow machine
+CLUSTER_S = 6.0  # and twice as long to set it up and bring it together on a slow machine
 QUICK = [
     conflicts.conflicts_default,
     conflicts.initial_merge,

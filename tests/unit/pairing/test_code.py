@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as some
 
 from leftzmq import crockford
@@ -119,6 +119,7 @@ def ips(size: int) -> some.SearchStrategy[list[str]]:
 )
 @example([], [], "a", 1, bytes(32), bytes(16))
 @example([], ["::2"], None, 65535, b"\xff" * 32, b"\xff" * 16)
+@settings(max_examples=60)
 def test_there_and_back(
     fours: list[str], sixes: list[str], name: str | None, port: int, door: bytes, token: bytes
 ) -> None:

@@ -88,7 +88,7 @@ _plain = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     tag=st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 18]),
     fields=st.lists(_plain, max_size=8),

@@ -320,7 +320,7 @@ def test_a_change_makes_another_value_and_reaches_only_what_is_said() -> None:
     """Over shares and changes made by chance; each value answers as one that was made at once."""
     chance = random.Random(7)
     reached = outside = 0
-    for _ in range(60):
+    for _ in range(24):
         case = make_share(chance, 60)
         other = make_share(chance, 60)
         kinds = {os.fsdecode(path): Kind.DIRECTORY for path in case.folders}
