@@ -7,7 +7,7 @@ what no test runs. docs/design.md, "The packages", is where the order comes from
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePath
 
@@ -92,12 +92,6 @@ IMPURE = {"time", "random", "secrets", "uuid", "os", "io", "shutil", "tempfile",
 PURE_ROOMS = {"bandwidth", "tree", "wire", "sync"}
 
 
-@cache
-def tree_of(file: Path) -> ast.Module:
-    """Several tests ask for the same ones, and no test writes a file twice."""
-    return ast.parse(file.read_text(), str(file))
-
-
 def room_of(module: str) -> str:
     return module.split(".")[0]
 
@@ -106,24 +100,50 @@ def is_in(module: str, place: str) -> bool:
     return module == place or module.startswith(f"{place}.")
 
 
-def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every import; relative ones spelled out from `package`."""
+@dataclass
+class Source:
+    """What this test asks of a module, read in one walk. The tree itself is not kept: a million
+    nodes would make each later test slower.
+
+    imports: (line, dotted name) of every import; relative ones spelled out
+    calls: (line, dotted name) of every call of a plain name or of an attribute of one
+    paths: the parameters and variables that are annotated as a Path
+    classes: of the module itself
+    """
+
+    imports: list[tuple[int, str]] = field(default_factory=list)
+    calls: list[tuple[int, str]] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+    classes: list[str] = field(default_factory=list)
+
+
+@cache
+def source_of(file: Path, package: Path) -> Source:
+    """Several tests ask for the same module, and none writes a file twice.
+
+    package: the directory of the whole package
+    """
+    inside = [package.name, *file.relative_to(package).parts[:-1]]
+    tree = ast.parse(file.read_text(), str(file))
+    source = Source(classes=[node.name for node in tree.body if isinstance(node, ast.ClassDef)])
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            source.imports += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
+            above = inside[: len(inside) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            for alias in node.names:
-                yield node.lineno, f"{base}.{alias.name}"
+            source.imports += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.Call) and (called := dotted(node.func)):
+            source.calls.append((node.lineno, called))
+        elif isinstance(node, ast.arg | ast.AnnAssign) and is_path(node.annotation):
+            name = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+            source.paths.add(name)
+    return source
 
 
-def calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every call of a plain name or of an attribute of one."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := dotted(node.func)):
-            yield node.lineno, name
+def is_path(annotation: ast.expr | None) -> bool:
+    words = "" if annotation is None else ast.unparse(annotation).replace("|", " ")
+    return "Path" in words.split()
 
 
 def dotted(node: ast.expr) -> str:
@@ -180,17 +200,6 @@ def complaint(module: str, imported: str) -> str:
     return ""
 
 
-def names_of_paths(tree: ast.AST) -> set[str]:
-    """The parameters and variables that are annotated as a Path."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
-            name = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
-            if "Path" in ast.unparse(node.annotation).replace("|", " ").split():
-                found.add(name)
-    return found
-
-
 def call_complaint(module: str, name: str, paths: set[str]) -> str:
     """Why `module`, where `paths` are names of Paths, may not call `name`, or ""."""
     if name in ("__import__", "importlib.import_module"):
@@ -218,14 +227,13 @@ def violations(package: Path) -> list[str]:
         if homeless:
             found.append(f"{here}:1: {homeless} has no place in ORDER: give it one")
             continue
-        tree = tree_of(file)
-        for line, imported in imports(tree, [package.name, *parts[:-1]]):
+        source = source_of(file, package)
+        for line, imported in source.imports:
             why = complaint(module, imported)
             if why:
                 found.append(f"{here}:{line}: {why}")
-        paths = names_of_paths(tree)
-        for line, name in calls(tree):
-            why = call_complaint(module, name, paths)
+        for line, name in source.calls:
+            why = call_complaint(module, name, source.paths)
             if why:
                 found.append(f"{here}:{line}: {why}")
     return found
@@ -263,9 +271,8 @@ def test_no_package_is_crowded() -> None:
 def test_no_class_has_the_name_of_another_one() -> None:
     where: dict[str, list[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
-        for node in tree_of(file).body:
-            if isinstance(node, ast.ClassDef):
-                where.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))
+        for name in source_of(file, PACKAGE).classes:
+            where.setdefault(name, []).append(str(file.relative_to(PACKAGE)))
     assert len(where) > 300
     assert not [f"{name}: {files}" for name, files in where.items() if len(files) > 1]
 
@@ -278,7 +285,7 @@ def test_no_package_has_a_circle_of_imports() -> None:
     }
     for file in PACKAGE.rglob("*.py"):
         parts = list(file.relative_to(PACKAGE).with_suffix("").parts)
-        for _, imported in imports(tree_of(file), [PACKAGE.name, *parts[:-1]]):
+        for _, imported in source_of(file, PACKAGE).imports:
             other = imported.split(".")
             if other.pop(0) != PACKAGE.name:
                 continue
