@@ -90,12 +90,14 @@ def test_a_state_directory_that_is_full_at_the_start(scene: Scene, mounts: list[
     a.stop()  # a kill would leave a log in which there is room
     ballast = fill(a.state)
     a.start()
-    (b.share / "second").write_bytes(b"meanwhile")
+    names = [f"second {number}" for number in range(40)]  # the row of one may have room
+    for name in names:
+        (b.share / name).write_bytes(b"meanwhile")
     # Mostly the floor of free space is noticed first, which is for what others say.
     waits = ("no room for the index", "too little of the disk of the state directory")
     assert scene.until(lambda: any(said in why(a) or says(a, said) for said in waits))
     ballast.unlink()
-    assert scene.until(lambda: has(a, "second", b"meanwhile"), 90.0)
+    assert scene.until(lambda: all(has(a, name, b"meanwhile") for name in names), 90.0)
     assert why(a) == "" and "Traceback" not in a.log_tail(500)
 
 

@@ -179,7 +179,8 @@ def test_a_flood_of_deletes_waits_for_accept(stage: Stage) -> None:
     shutil.rmtree(a.share / "d")
     assert wait_until(lambda: held(a) == {"here": 120}, DEADLINE_S), held(a)
     assert wait_until(lambda: has(b, "kept", b"x"), DEADLINE_S)
-    assert "120 of 121 files, lost here, are held back" in a.log_tail(200)
+    held_back = "120 of 121 files, lost here, are held back"
+    assert wait_until(lambda: held_back in a.log_tail(200), DEADLINE_S)
     text = done(a, "status")
     assert "`leftzmq revert` (120 of 121 files, lost here)" in " ".join(text.split())
     waited = leftzmq(a, "wait", "--timeout", "1")

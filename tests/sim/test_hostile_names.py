@@ -19,6 +19,8 @@ from tests.sim.siege import Siege
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Siege]:
     with besieged(tmp_path) as world:
+        for device in world.devices.values():  # some of the names are litter
+            device.folder.keeping.tune((), litter=False)
         world.arrive()
         go_on(world)
         yield world
