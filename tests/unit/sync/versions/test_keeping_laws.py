@@ -20,8 +20,8 @@ from tests.helpers.version_worlds import PATHS, Device, World
 
 pytestmark = pytest.mark.slow
 
-CASES = 4_000
-CASES_A_TEST = 1_000
+CASES = 2_000
+CASES_A_TEST = 500
 
 
 @pytest.fixture(scope="module")
