@@ -59,7 +59,8 @@ def test_what_others_did_stays_held(mesh: Mesh, cause: StopCause) -> None:
     assert held(b) == {"elsewhere": 150} and b.tree() == before
     assert ask(mesh, b, "revert")["held"] == {"elsewhere": 150}
     assert a.tree() == b.tree() and held(a) == held(b) == {}
-    assert not [path for path, what in before.items() if b.tree().get(path) != what]
+    now = b.tree()
+    assert not [path for path, what in before.items() if now.get(path) != what]
 
 
 def test_a_large_file_that_cannot_be_read_when_it_is_whole_comes_later(

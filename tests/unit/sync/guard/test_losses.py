@@ -109,7 +109,8 @@ def test_a_wave_of_noise_is_held_from_the_fiftieth_file(
     before = b.tree()
     spoil(a, how)
     settle(mesh)
-    kept = sum(b.tree().get(path) == what for path, what in before.items() if what[0] == "file")  # type: ignore[index]
+    now = b.tree()
+    kept = sum(now.get(path) == what for path, what in before.items() if what[0] == "file")  # type: ignore[index]
     assert held(a) and kept > COUNT - 50, "less than fifty of them went"
     (told,) = [event for event in a.events if event.kind is EventKind.HELD]
     assert told.fields["noise"] >= 50  # type: ignore[operator]
