@@ -46,7 +46,8 @@ def crashes(mesh: Mesh, device: Device) -> None:
 
 
 def leftings(device: Device) -> list[Path]:
-    return [path for path in device.share.rglob("*.lefting") if ".left" not in path.parts]
+    found = [path for path in device.share.rglob("*.lefting") if ".left" not in path.parts]
+    return sorted(found)
 
 
 def after(kind: type) -> Callable[[JobRunner, jobs.Job], jobs.JobDone]:
