@@ -27,6 +27,8 @@ TTL_S: Final = 60
 """Of what is announced: a process that was killed cannot take it back."""
 VERSION: Final = b"1"
 
+RETRIES_MAX: Final = 3
+
 
 class HeardNames:
     """Takes the names that zeroconf's thread tells: each once, or again when its record changed.
@@ -39,23 +41,41 @@ class HeardNames:
         self.came = threading.Event()
         """Set when there is a name; who takes the names clears it."""
         self.names: deque[str] = deque(maxlen=NAMES_MAX)
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[str, int] = OrderedDict()
+        """How often each is still asked for again."""
 
     def add_service(self, zeroconf: Zeroconf, type_: str, name: str) -> None:
-        if name not in self._seen:
-            self._seen[name] = None
-            if len(self._seen) > NAMES_MAX:
-                self._seen.popitem(last=False)
-            self.names.append(name)
-            self.came.set()
+        with self._lock:
+            if name not in self._seen:
+                self._seen[name] = RETRIES_MAX
+                if len(self._seen) > NAMES_MAX:
+                    self._seen.popitem(last=False)
+                self._give(name)
 
     def update_service(self, zeroconf: Zeroconf, type_: str, name: str) -> None:
-        if name in self._seen and name not in self.names:
-            self.names.append(name)
-            self.came.set()
+        with self._lock:
+            if name in self._seen:
+                self._give(name)
+
+    def unanswered(self, name: str) -> None:
+        """Give it once more, after the others: a busy network may have lost question or answer.
+
+        A name that nobody answers for is given RETRIES_MAX times more and no longer.
+        """
+        with self._lock:
+            if self._seen.get(name, 0) > 0:
+                self._seen[name] -= 1
+                self._give(name)
 
     def remove_service(self, zeroconf: Zeroconf, type_: str, name: str) -> None:
-        self._seen.pop(name, None)
+        with self._lock:
+            self._seen.pop(name, None)
+
+    def _give(self, name: str) -> None:
+        if name not in self.names:
+            self.names.append(name)
+            self.came.set()
 
 
 def service(

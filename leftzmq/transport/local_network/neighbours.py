@@ -118,6 +118,8 @@ class Neighbours:
             info: ServiceInfo | None = None
             with suppress(Exception):  # what comes from the network may be malformed in any way
                 info = zeroconf.get_service_info(SERVICE, name, RESOLVE_MS)
+            if info is None:
+                names.unanswered(name)
             agent = None if info is None else _agent(name, info, at_loopback)
             if agent is not None and not self._over.is_set():
                 self._heard(agent)

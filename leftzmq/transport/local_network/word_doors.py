@@ -143,6 +143,8 @@ def _heard(
             info: ServiceInfo | None = None
             with suppress(Exception):  # what comes from the network may be malformed in any way
                 info = zeroconf.get_service_info(SERVICE, name, max(1, rest_ms))
+            if info is None:
+                listener.unanswered(name)
             door = [] if info is None else _door(info, digit, at_loopback)
             if door and door not in found:
                 found.append(door)

@@ -12,7 +12,7 @@ import pytest
 from leftzmq.content.keys import local_mark
 from leftzmq.endpoint import Endpoint
 from leftzmq.transport.local_network import mdns
-from leftzmq.transport.local_network.mdns import NAMES_MAX, HeardNames
+from leftzmq.transport.local_network.mdns import NAMES_MAX, RETRIES_MAX, HeardNames
 from leftzmq.transport.local_network.neighbours import HeardAgent, Neighbours, _agent
 from tests.unit.transport.local_network.test_word_doors import (
     has_multicast,  # noqa: F401  (named by `multicast`)
@@ -145,3 +145,15 @@ def test_without_an_interface_nothing_is_heard_and_it_ends_at_once() -> None:
     began = time.monotonic()
     agent.close()
     assert time.monotonic() - began < 0.5
+
+
+def test_a_name_that_is_not_answered_for_is_asked_for_again_but_not_for_ever() -> None:
+    names = HeardNames()
+    names.add_service(None, "", "b")  # type: ignore[arg-type]
+    given = 0
+    while names.names:
+        given += 1
+        names.unanswered(names.names.popleft())
+    assert given == 1 + RETRIES_MAX
+    names.unanswered("of nobody")
+    assert not names.names

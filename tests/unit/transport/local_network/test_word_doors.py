@@ -16,7 +16,8 @@ import pytest
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import InvitationError
 from leftzmq.transport.door.word_visitor import DOORS_MAX
-from leftzmq.transport.local_network.word_doors import SERVICE, Announcement, _door, find
+from leftzmq.transport.local_network.mdns import HeardNames
+from leftzmq.transport.local_network.word_doors import SERVICE, SETTLE_S, Announcement, _door, find
 
 LOOPBACK = ("127.0.0.1",)
 GROUP, PORT = "224.0.0.251", 5353
@@ -76,7 +77,8 @@ def found(digit: int | None, within_s: float = DEADLINE_S) -> list[list[Endpoint
 def test_a_door_is_found_by_its_digit_or_without_one() -> None:
     with announced(4, 7001), announced(5, 7002):
         assert found(4) == [[Endpoint("127.0.0.1", 7001)]]
-        assert sorted(door[0].port for door in found(None)) == [7001, 7002]
+        both = find(None, LOOPBACK, DEADLINE_S, settle_s=4 * SETTLE_S)
+        assert sorted(door[0].port for door in both) == [7001, 7002]
         with pytest.raises(InvitationError, match=r"no machine of this network .* digit 6") as none:
             found(6, within_s=1.5)
         assert "WORDS@HOST" in none.value.do and none.value.exit_code == 1
@@ -160,7 +162,7 @@ class Heard:
         return self._addresses
 
 
-GOOD = {b"v": b"1", b"d": b"4"}
+GOOD: dict[bytes, bytes | None] = {b"v": b"1", b"d": b"4"}
 
 
 @pytest.mark.parametrize(
@@ -196,3 +198,30 @@ def test_what_is_heard_is_an_address_to_try_or_nothing(
 
 def test_the_service_is_the_one_of_the_page() -> None:
     assert SERVICE == "_leftzmq-join._tcp.local."
+
+
+def test_a_door_whose_first_answer_is_lost_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Browser:
+        def __init__(self, network: object, service: str, names: HeardNames) -> None:
+            names.add_service(None, "", "door")  # type: ignore[arg-type]
+
+        def cancel(self) -> None:
+            return
+
+    class LossyNetwork:
+        asked = 0
+
+        def get_service_info(self, service: str, name: str, within_ms: int) -> Heard | None:
+            self.asked += 1
+            return None if self.asked == 1 else Heard(GOOD, ["192.168.1.2"], 7709)
+
+        def close(self) -> None:
+            return
+
+    monkeypatch.setattr("zeroconf.ServiceBrowser", Browser)
+    monkeypatch.setattr(
+        "leftzmq.transport.local_network.word_doors.zeroconf_at", lambda _: LossyNetwork()
+    )
+    assert find(4, ("192.168.1.1",), within_s=2, settle_s=0) == [[Endpoint("192.168.1.2", 7709)]]
