@@ -24,7 +24,7 @@ TOLD: Final = (
                 "leftzmq/sync/exchange/announcer.py",
                 "        return [*out, Work(Flush(self.folder, self._store.heads.sequence))]\n",
                 "        flushed = Flushed(self.folder, self._store.heads.sequence)\n"
-                "        return [*out, *self.was_flushed(flushed)]\n",
+                "        return [*out, *self.on_flushed(flushed, 0.0)]\n",
             ),
         ),
         frozenset(("I8 durable",)),
