@@ -27,7 +27,7 @@ from leftzmq.index.statements import among
 from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
 from leftzmq.tree.entry import Entry, Kind, ScanKey
-from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.path import keys_below, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
 _RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
@@ -103,7 +103,7 @@ class Reader:
 
     def has_alive_below(self, folder: str) -> bool:
         """Whether we have something live below `folder`."""
-        low, high = _below(folder)
+        low, high = keys_below(folder)
         found = self._ask(
             "SELECT 1 FROM version INDEXED BY version_path"
             " WHERE path > ? AND path < ? AND seq IS NOT NULL AND deleted = 0 LIMIT 1",
@@ -114,7 +114,7 @@ class Reader:
     def graves_below(self, folder: str, limit: int, readers: int = 0) -> list[str]:
         """Paths below `folder` of which another device, and not we, holds a tombstone: children
         before their directories. readers: the bits of devices that do not count."""
-        low, high = _below(folder)
+        low, high = keys_below(folder)
         found = self._ask(
             "SELECT DISTINCT path FROM version INDEXED BY version_path WHERE path > ? AND path < ?"
             " AND seq IS NULL AND deleted = 1 AND apart = 0 AND holders & ~? != 0"
@@ -156,7 +156,7 @@ class Reader:
     def bases(self, folder: str, after: bytes, limit: int) -> list[tuple[bytes, Kind]]:
         """(sort key, kind) of the versions that we had at paths below `folder` that we stopped
         keeping, in key order strictly after `after`."""
-        low, high = _below(folder)
+        low, high = keys_below(folder)
         found = self._ask(
             "SELECT path, kind FROM base WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
             (max(low, after), high, limit),
@@ -375,12 +375,4 @@ def _at(path: str) -> tuple[str, tuple[object, ...]]:
     """A condition for `path` and all below it, and its values."""
     if not path:
         return "1", ()
-    return "(path = ? OR (path > ? AND path < ?))", (sort_key(path), *_below(path))
-
-
-def _below(folder: str) -> tuple[bytes, bytes]:
-    """The open interval of the sort keys below `folder`."""
-    if not folder:
-        return b"", b"\xff"  # no UTF-8 text starts with it
-    key = sort_key(folder)
-    return key + b"\0", key + b"\1"
+    return "(path = ? OR (path > ? AND path < ?))", (sort_key(path), *keys_below(path))

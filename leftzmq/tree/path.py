@@ -61,6 +61,14 @@ def sort_key(path: str) -> bytes:
     return path.encode().replace(b"/", b"\0")
 
 
+def keys_below(folder: str) -> tuple[bytes, bytes]:
+    """The open interval of the sort keys below `folder` ("": the share's root)."""
+    if not folder:
+        return b"", b"\xff"  # no UTF-8 text starts with it
+    key = sort_key(folder)
+    return key + b"\0", key + b"\1"
+
+
 def path_of_key(key: bytes) -> str:
     """The inverse of `sort_key`."""
     return key.replace(b"\0", b"/").decode()

@@ -25,7 +25,7 @@ from leftzmq.sync.versions.resolver import STAYING_SAMPLE, Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.ignoring.share_rules import is_rule_file
-from leftzmq.tree.path import parent_of, path_of_key, sort_key
+from leftzmq.tree.path import keys_below, parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
 
 SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
@@ -284,9 +284,9 @@ class Batches:
         ours = self._index_view.ours(other)
         if ours is None or ours.entry.kind is not Kind.DIRECTORY or not self.goes(other):
             return False
-        key = sort_key(other) + b"\0"
-        below = self._index_view.store.alive_after(key, STAYING_SAMPLE)
-        children = [path_of_key(child) for child, _ in below if child.startswith(key)]
+        low, high = keys_below(other)
+        below = self._index_view.store.alive_after(low, STAYING_SAMPLE, high)
+        children = [path_of_key(child) for child, _ in below]
         if any(self._resolver.stays(child) for child in children):
             return False
         if self._index_view.store.leftings.has_below(other):
@@ -328,8 +328,8 @@ class Batches:
         """Whether our directory at `path` can be removed after what is in the batch. If something
         must stay below it, the directory is published again. If something below it is still to be
         removed, the directory waits."""
-        key = sort_key(path)
-        below = self._index_view.store.alive_after(key + b"\0", STAYING_SAMPLE, key + b"\1")
+        low, high = keys_below(path)
+        below = self._index_view.store.alive_after(low, STAYING_SAMPLE, high)
         children = [path_of_key(child) for child, _ in below]
         if all(child in batch and batch[child].entry.deleted for child in children):
             return True

@@ -41,7 +41,14 @@ from leftzmq.tree.ignoring.share_rules import (
     IgnoreRules,
     is_rule_file,
 )
-from leftzmq.tree.path import folders_above, is_within, join, parent_of, path_of_key, sort_key
+from leftzmq.tree.path import (
+    folders_above,
+    is_within,
+    join,
+    keys_below,
+    parent_of,
+    path_of_key,
+)
 from leftzmq.tree.wanted import Wanted, without_below
 from leftzmq.wire.local import EventKind
 
@@ -349,8 +356,7 @@ class _Judging:
         self._bases_of = folder if watched is None else min(folder, watched, key=len)
         self.ignored = self.kept = 0
         self.done = self.looks = False
-        self._after = sort_key(folder) + b"\0" if folder else b""
-        self._end = self._after[:-1] + b"\1" if folder else b"\xff"
+        self._after, self._end = keys_below(folder)
         self._rows_done = False
 
     def taken(self, files: int) -> TakenOut:

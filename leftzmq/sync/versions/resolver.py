@@ -29,7 +29,7 @@ from leftzmq.tree.entry import (
     published_again,
     with_other_deletes,
 )
-from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.path import keys_below, path_of_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -327,9 +327,9 @@ class Resolver:
     def alive_below(self, folder: str, limit: int) -> list[str]:
         """What we have below a directory ("" is the share's root), children before parents; `limit`
         paths at most."""
-        head = sort_key(folder) + b"\0" if folder else b""
-        found = [key for key, _ in self._index_view.store.alive_after(head, limit)]
-        paths = [path_of_key(key) for key in found if key.startswith(head)]
+        low, high = keys_below(folder)
+        found = self._index_view.store.alive_after(low, limit, high)
+        paths = [path_of_key(key) for key, _ in found]
         self._index_view.recall(paths)
         return paths[::-1]
 
