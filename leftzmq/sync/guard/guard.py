@@ -297,7 +297,7 @@ class Guard:
                 fields: dict[str, Scalar] = {
                     "folder": self.folder,
                     "who": who,
-                    "deletes": side.judged.losses,
+                    "deletes": side.judged.held,
                     "files": side.judged.files,
                     "noise": side.judged.turned + side.turned_pending,
                 }

@@ -125,6 +125,11 @@ class Judged(NamedTuple):
     turned: int = 0
     noise: int = 0
 
+    @property
+    def held(self) -> int:
+        """The losses that are held. A user reads this number: what went was told before."""
+        return self.losses - self.went
+
     def is_still_so(self, lost: int, turned: int, files: int) -> bool:
         """Whether the pending losses are still a flood, given the files that are there. Time alone
         releases nothing: losses that were not held count for as long as the rest is held."""
@@ -155,7 +160,7 @@ class Side(ABC):
     @property
     def count(self) -> int:
         """How many files would be lost by what is held."""
-        return self.judged.losses + self.turned_pending
+        return self.judged.held + self.turned_pending
 
     @property
     @abstractmethod

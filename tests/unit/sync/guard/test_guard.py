@@ -13,7 +13,7 @@ from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.guard.remote_deletes import GuardVerdict, RemoteDeletes
-from leftzmq.sync.guard.threshold import QUIET_S, Wave, goes_at_once, is_flood
+from leftzmq.sync.guard.threshold import QUIET_S, WINDOW_S, Wave, goes_at_once, is_flood
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.remote_changes import heard
@@ -96,6 +96,26 @@ def test_a_flood_of_deletes_is_not_published(mesh: Mesh) -> None:
     settle(mesh)
     assert held(a) == {"here": 150} and files(b) == COUNT, "the next walk changes nothing"
     assert len([e for e in a.events if e.kind is EventKind.HELD]) == 1
+
+
+def test_what_went_before_the_wave_was_seen_is_not_said_to_be_held(mesh: Mesh) -> None:
+    a, b = filled(mesh)
+    delete(a, 5)
+    mesh.settle(WINDOW_S / 2)
+    assert files(b) == COUNT - 5 and held(a) == {}
+    delete(a, 100)
+    settle(mesh)
+    assert held(a) == {"here": 100} and files(b) == COUNT - 5
+    (told,) = [event for event in a.events if event.kind is EventKind.HELD]
+    assert (told.fields["deletes"], told.fields["files"]) == (100, COUNT)
+    (shown,) = a.folder.problems.all()
+    assert shown.detail == f"100 of {COUNT} files, lost here"
+    a.kill()
+    a.start()
+    a.scan()
+    settle(mesh)
+    assert held(a) == {"here": 100}
+    assert ask(mesh, a, "accept")["held"] == {"here": 100}
 
 
 def test_everything_else_goes_on_meanwhile(mesh: Mesh) -> None:
