@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from leftzmq.errors import ConfigError
 
@@ -15,8 +16,7 @@ _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _ENDPOINT_DO = "write tcp://HOST:PORT, such as tcp://127.0.0.1:7700 or tcp://[::1]:7700"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """host: IPv4, IPv6 (without brackets) or a host name; port: 0 = any free port."""
 
     host: str

@@ -13,8 +13,9 @@ Knows sentences. Must not know what caused any of them: it imports nothing of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
@@ -98,8 +99,7 @@ class StopCause(Enum):
         return self not in (StopCause.INDEX_BROKEN, StopCause.REMOVED, StopCause.PUT_OUT)
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """A folder that does nothing any more; the others go on. why: the sentence that the user
     reads."""
 
@@ -443,8 +443,7 @@ class ProblemKind(Enum):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One path of one folder (""; all of it), or one device's index of it, that needs attention;
     everything else goes on.
 
@@ -472,8 +471,7 @@ class Problem:
         return f"{text} ({self.detail})" if self.detail else text
 
 
-@dataclass(frozen=True, slots=True)
-class Shortage(Problem):
+class Shortage(Problem, frozen=True):
     """LOW_SPACE. need_bytes: what is still to come for the path. fits_bytes: what may come now.
     free: how much is free, in words."""
 

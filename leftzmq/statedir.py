@@ -30,11 +30,12 @@ import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import Final, Self
+
+from msgspec import Struct
 
 from leftzmq.errors import ConfigError, KeyFileError, StateLocked
 
@@ -51,8 +52,7 @@ _SECRET_LETTERS: Final = 16
 _PRIVATE_DIR, _PRIVATE_FILE, _OTHERS = 0o700, 0o600, 0o077
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """Ports of this device's own sockets; 0 = none is remembered, any port will do."""
 
     bulk: int = 0

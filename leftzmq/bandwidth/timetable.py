@@ -9,9 +9,10 @@ twice are twice in their part.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.bandwidth.rate import RATE_DO, parse_rate, rate_text
 from leftzmq.errors import ConfigError
@@ -31,8 +32,7 @@ _SPAN: Final = re.compile(r"([0-9]{1,3}:[0-9]{1,3})-([0-9]{1,3}:[0-9]{1,3})", re
 _LOOKS_LIKE_DAYS: Final = re.compile(r"[a-z]+(-[a-z]+)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """One part of a timetable.
 
     text: as it was written, for sentences
@@ -57,8 +57,7 @@ class Period:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Timetable:
+class Timetable(Struct, frozen=True):
     """Where no part holds there is no limit. One without parts limits nothing."""
 
     parts: tuple[Period, ...] = ()
@@ -82,8 +81,7 @@ class Timetable:
         return next(later, None)
 
 
-@dataclass(frozen=True, slots=True)
-class BandwidthLimits:
+class BandwidthLimits(Struct, frozen=True):
     """What may be sent and received, by this device or between it and one other device."""
 
     up: Timetable = Timetable()

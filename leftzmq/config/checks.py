@@ -8,9 +8,10 @@ Must not know how the file is written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from leftzmq.config.toml_table import Table
 from leftzmq.config.values import Config, DeviceConfig, FolderConfig, PeerConfig
@@ -60,8 +61,7 @@ def nobody_has_our_key(config: Config, key: bytes) -> None:
             raise ConfigError("is this device's own key", where, _PEER_DO)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A path, and what identifies it and each directory above it: their paths, and if they exist
     their inodes (folded case, bind mounts)."""
 
@@ -99,8 +99,7 @@ def misplaced(
             yield table, error
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Struct, frozen=True):
     """The places of one folder."""
 
     table: Table

@@ -11,9 +11,10 @@ import stat
 import tomllib
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits
 from leftzmq.config.checks import misplaced, nobody_is_us, not_different

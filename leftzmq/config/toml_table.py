@@ -7,9 +7,10 @@ Knows what kinds of values there are. Must not know which table has which of the
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from leftzmq.bandwidth.timetable import Timetable, parse_timetable
 from leftzmq.config.values import MAX_NAME_CHARS, MAX_PLACE_BYTES, is_name
@@ -37,8 +38,7 @@ _TOML_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """One table of the file, and its title: "[device]", "[[peer]] no. 2", "" for the file.
 
     The methods that read a key raise ConfigError if its value is of another kind.

@@ -6,9 +6,10 @@ is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits
 from leftzmq.endpoint import Endpoint
@@ -35,8 +36,7 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= MAX_NAME_CHARS and text.isprintable() and text == text.strip()
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceConfig:
+class DeviceConfig(Struct, frozen=True):
     """[device]. bulk, news: None = any free port on the host of `listen`. watch_config: whether the
     agent reads the file again by itself when it changed."""
 
@@ -48,15 +48,13 @@ class DeviceConfig:
     watch_config: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveryConfig:
+class DiscoveryConfig(Struct, frozen=True):
     """[discovery]. local: whether devices are announced and looked for in the local network."""
 
     local: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a folder may take up on its disk, and must leave free; percent of the disk's size.
 
     trash_days, trash_percent: how long the trash is kept, and how large it may be
@@ -74,8 +72,7 @@ class Limits:
     index_entry_bytes: int = INDEX_ENTRY_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class FolderConfig:
+class FolderConfig(Struct, frozen=True):
     """One [[folder]]; its paths are absolute, links in them followed.
 
     patience_s: how long to wait for a file that is being written, before its present state is
@@ -96,8 +93,7 @@ class FolderConfig:
     only: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UnusableFolder:
+class UnusableFolder(Struct, frozen=True):
     """A folder that cannot be used as it is written. It keeps nothing else from being used.
 
     id: its own; where it has none, or that of another folder: its place, such as "[[folder]] no. 2"
@@ -110,8 +106,7 @@ class UnusableFolder:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerConfig:
+class PeerConfig(Struct, frozen=True):
     """One [[peer]], or a device that was learnt.
 
     address: None = it dials us; more: other addresses, dialed beside the first while it is not met
@@ -131,8 +126,7 @@ class PeerConfig:
         return () if self.address is None else (self.address, *self.more)
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The whole file. file: where it was read from, absolute. limits: [limits]. unusable: folders
     that are not among `folders`, because of what is wrong with them."""
 

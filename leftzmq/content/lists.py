@@ -13,9 +13,10 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.cut import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
 from leftzmq.content.ids import ChunkId, ListId, list_id
@@ -42,8 +43,7 @@ STEP_ROWS: Final = 1 << 16
 """Rows that one step of an expansion reads: about 30 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """The lists of one file.
 
     content: the id of the top list

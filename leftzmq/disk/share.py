@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.fs.errno_meaning import cause_of, is_gone
 from leftzmq.disk.fs.interface import Directory, Root
@@ -38,8 +39,7 @@ Random = Callable[[int], bytes]
 """Returns that many random bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True):
     """The content of `.left/marker`: three lines `leftzmq VERSION`, `folder ID`, `token HEX`."""
 
     folder_id: str

@@ -9,8 +9,10 @@ generation was swept gets one; until then the device waits (sync/exchange/index_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.index.connection import Connection
 from leftzmq.index.schema import MAX_BITS, OUR_BIT
@@ -23,8 +25,7 @@ MAX_CHAIN: Final = 1024  # lives remembered; a peer that saw none of them gets t
 NO_BIT: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """How far we hold a device's index: everything up to `head` of `life`, under `bit`.
 
     NO_BIT: we hold nothing of it, and no row can say that it has something.

@@ -8,9 +8,11 @@ reached.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, best_of, ours_of
@@ -35,8 +37,7 @@ class PathFate(Enum):
     GOES = "goes"  # others do not have it, or an older version of it
 
 
-@dataclass(frozen=True, slots=True)
-class PlanPart:
+class PlanPart(Struct, frozen=True):
     """bytes: what is to be carried for these paths; of SAME, what need not be. first: in path
     order."""
 
@@ -49,8 +50,7 @@ class PlanPart:
         return PlanPart(self.paths + 1, self.bytes + size, first)
 
 
-@dataclass(frozen=True, slots=True)
-class JoinPlan:
+class JoinPlan(Struct, frozen=True):
     """copies: the paths of the conflict copies, in the order of the first conflicts. after: the
     sort key of the last path that was looked at; None: all were."""
 
@@ -61,8 +61,7 @@ class JoinPlan:
     after: bytes | None = b""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPath:
+class PlannedPath(Struct, frozen=True):
     """entry: the version that is carried; of a conflict the one that becomes a copy."""
 
     fate: PathFate

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from leftzmq.content.keys import token_mark
 from leftzmq.errors import NotAdmittedReason
 from leftzmq.pairing.waiting import MOST_ASKED, Applicant, Waiting
@@ -72,16 +74,14 @@ _REASONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A device that came in. device: its key, 32 bytes."""
 
     device: bytes
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PersonAnswer:
+class PersonAnswer(Struct, frozen=True):
     """What a person said of a device. device: its key, 32 bytes; name: as the person read it."""
 
     device: bytes
@@ -144,8 +144,7 @@ class Invitation:
         return used if used.uses_left else used.moved(InvitationMove.LAST_USED)
 
 
-@dataclass(frozen=True, slots=True)
-class LetIn:
+class LetIn(Struct, frozen=True):
     """The answer to a knock that is right. is_new: the device was not let in by this invitation
     before, so a use is to be kept durably before the answer goes out."""
 

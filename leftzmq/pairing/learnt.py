@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.config import (
     MAX_PEERS,
@@ -52,8 +55,7 @@ class Origin(Enum):
     MEMBER = "a member of a folder"  # known here by what its user calls it, or where
 
 
-@dataclass(frozen=True, slots=True)
-class LearntDevice:
+class LearntDevice(Struct, frozen=True):
     """key: 32 bytes. addresses: of its control socket, best first. since: unix seconds."""
 
     name: str
@@ -72,8 +74,7 @@ class JoinMade(Enum):
     DEVICE = "what is known of the device that invited"
 
 
-@dataclass(frozen=True, slots=True)
-class LearntFolder:
+class LearntFolder(Struct, frozen=True):
     """Its secret is in a file of its own (StateDir.secret_file). since: unix seconds.
 
     held: its directory was not empty when it was joined, and its user has not said yes to the plan
@@ -100,8 +101,7 @@ class LearntFolder:
         return replace(self, leaves=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ListedMember:
+class ListedMember(Struct, frozen=True):
     """A device that the rosters of our folders name. addresses: as it says; name: a label."""
 
     key: bytes
@@ -109,8 +109,7 @@ class ListedMember:
     addresses: tuple[Endpoint, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FromRosters:
+class FromRosters(Struct, frozen=True):
     """What the rosters of our folders say of other devices.
 
     members: those that are in a folder; shut_out: keys of those that were removed, and are in none:
@@ -120,7 +119,7 @@ class FromRosters:
 
     members: tuple[ListedMember, ...] = ()
     shut_out: frozenset[bytes] = frozenset()
-    names: Mapping[bytes, str] = field(default_factory=dict)
+    names: Mapping[bytes, str] = {}
 
 
 NO_ROSTERS: Final = FromRosters()
@@ -135,8 +134,7 @@ class DoorKept:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
+class Learnt(Struct, frozen=True):
     """The whole file."""
 
     devices: tuple[LearntDevice, ...] = ()

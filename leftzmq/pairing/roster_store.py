@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from msgspec import Struct
+
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
 from leftzmq.content.keys import SECRET_BYTES, TAG_BYTES
 from leftzmq.errors import ConfigError, IndexFault, Refused, RosterNotKept
@@ -63,8 +65,7 @@ CREATE TABLE statement(
 {_EPOCHS}"""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """A statement to be kept. slot: what it replaces is the statement with the same one."""
 
     slot: bytes

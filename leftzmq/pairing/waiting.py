@@ -6,8 +6,10 @@ may wait, and when a device waits no more. Must not know answers, nor invitation
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 MOST_ASKED: Final = 8
 """Devices of one invitation that wait or were refused. A person is asked about no more of them,
@@ -16,8 +18,7 @@ SILENT_S: Final = 60.0
 """A device that waits knocks every 2 s. One that has not knocked for so long waits no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applicant:
+class Applicant(Struct, frozen=True):
     """A device that waits.
 
     device: its key, 32 bytes; name: as it called itself at its first knock, so that nobody says yes

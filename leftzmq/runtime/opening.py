@@ -11,10 +11,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.config import FolderConfig
 from leftzmq.content.epochs import Epochs
@@ -42,8 +43,7 @@ Reporter = Callable[[Report], None]
 """Called in a watcher's thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """What all folders of an agent are opened with.
 
     device: our own; listed: the keys of paired devices

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Refusal
@@ -19,8 +20,7 @@ from leftzmq.wire.replies import DeclinedReply, WhyDeclined
 from leftzmq.wire.statements import Signed
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Struct, frozen=True):
     """Seal this page and broadcast it on PUB; send it over `links` to devices that cannot
     subscribe. Nothing is sent while no epoch of the folder is in use: the next heartbeat says what
     this page says."""
@@ -30,8 +30,7 @@ class Publish:
     links: tuple[Link, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send a message over a link; `body` is the second frame of Chunks."""
 
     link: Link
@@ -39,8 +38,7 @@ class Send:
     body: Buffer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendRoster:
+class SendRoster(Struct, frozen=True):
     """Seal statements of a folder's roster, and send them over a link in as many messages as they
     need. digest: of the whole roster; statements: None: the digest alone."""
 
@@ -50,8 +48,7 @@ class SendRoster:
     statements: tuple[Signed, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class SendEpochKey:
+class SendEpochKey(Struct, frozen=True):
     """Send the secret of an epoch of a folder over a link, sealed for the device of the link.
     epoch: its tag."""
 
@@ -60,34 +57,29 @@ class SendEpochKey:
     epoch: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RelistMembers:
+class RelistMembers(Struct, frozen=True):
     """The members of a folder are others now: ask RosterExchange.members whom to list and dial."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     job: Job
 
 
-@dataclass(frozen=True, slots=True)
-class TakeOver:
+class TakeOver(Struct, frozen=True):
     """A folder was opened anew: its machines replace the old ones, and FolderBegun follows at
     once."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetFolder:
+class ForgetFolder(Struct, frozen=True):
     """Nothing is left to be done for a folder that was taken off this device: close what is open of
     it. No fact names it any more."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class WatchAnew:
+class WatchAnew(Struct, frozen=True):
     """Other folders at `path` and below it are ignored now, and need no watch. WatchRegained
     follows."""
 
@@ -95,8 +87,7 @@ class WatchAnew:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(Struct, frozen=True):
     """Connect news (SUB) and bulk of a dialed device, on the ports that its welcome named."""
 
     device: DeviceKey
@@ -104,8 +95,7 @@ class Subscribe:
     news_port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """Close all connections to a device that broke the rules, and report the device and the
     reason."""
 
@@ -114,8 +104,7 @@ class Drop:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(Struct, frozen=True):
     """An event for monitors and the log."""
 
     kind: EventKind
@@ -134,8 +123,7 @@ def tell_entry(kind: EventKind, folder: str, entry: Entry, **more: Scalar) -> Te
     return Tell(kind, fields | more)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The answer to a question at the admin socket."""
 
     asker: bytes

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from msgspec import Struct
+
 from leftzmq.bandwidth.timetable import BandwidthLimits
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.scan.sighting import Sighting
@@ -42,8 +44,7 @@ from leftzmq.wire.roster_part import RosterSaid
 # -- the agent as a whole --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A question at the admin socket. asker: where the answer is sent."""
 
     asker: bytes
@@ -51,13 +52,11 @@ class Asked:
     fields: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True):
     """The loop woke up; deadlines are checked."""
 
 
-@dataclass(frozen=True, slots=True)
-class PausesSet:
+class PausesSet(Struct, frozen=True):
     """These folders (by their ids) and devices (by their keys) are paused from now on, and no
     others."""
 
@@ -65,16 +64,14 @@ class PausesSet:
     devices: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class LimitsSet:
+class LimitsSet(Struct, frozen=True):
     """These limits are meant from now on, of this device and of single others (by their keys)."""
 
     ours: BandwidthLimits
     of: Mapping[bytes, BandwidthLimits]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalRulesSet:
+class LocalRulesSet(Struct, frozen=True):
     """These rules of what to ignore are those of this device alone from now on. litter: whether the
     built-in list holds. only: the paths that it fetches; none: all."""
 
@@ -84,8 +81,7 @@ class LocalRulesSet:
     only: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """All sockets are bound and the ZAP gate is tested."""
 
 
@@ -93,8 +89,7 @@ class Started:
 # A fact has passed the codec and the check, and its sender is authenticated.
 
 
-@dataclass(frozen=True, slots=True)
-class MessageArrived:
+class MessageArrived(Struct, frozen=True):
     """A message that carries no sealed page and no body."""
 
     link: Link
@@ -114,8 +109,7 @@ class MessageArrived:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PageArrived:
+class PageArrived(Struct, frozen=True):
     """An opened page of an index: it was sealed with the folder's key and names its device."""
 
     link: Link
@@ -123,8 +117,7 @@ class PageArrived:
     answer: bool  # whether it answers an index_since; False: news
 
 
-@dataclass(frozen=True, slots=True)
-class RosterArrived:
+class RosterArrived(Struct, frozen=True):
     """A device says who is in a folder: it was sealed with the folder's key and names its
     device."""
 
@@ -144,8 +137,7 @@ class EpochKeyArrived:
     secret: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class FolderNamedOtherwise:
+class FolderNamedOtherwise(Struct, frozen=True):
     """A device that holds the secret of a folder of ours has another id for it, in this life."""
 
     device: DeviceKey
@@ -154,8 +146,7 @@ class FolderNamedOtherwise:
     life: Life
 
 
-@dataclass(frozen=True, slots=True)
-class ChunksArrived:
+class ChunksArrived(Struct, frozen=True):
     """The answer to a get, or a part of it; `body` is ours now."""
 
     link: Link
@@ -163,31 +154,27 @@ class ChunksArrived:
     body: Buffer
 
 
-@dataclass(frozen=True, slots=True)
-class LinkOpened:
+class LinkOpened(Struct, frozen=True):
     """A dialed control connection finished its handshake (again)."""
 
     link: Link
 
 
-@dataclass(frozen=True, slots=True)
-class LinkClosed:
+class LinkClosed(Struct, frozen=True):
     """A link is gone."""
 
     link: Link
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceDropped:
+class DeviceDropped(Struct, frozen=True):
     """We refuse a device, and cut every connection with it."""
 
     device: DeviceKey
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerListed:
+class PeerListed(Struct, frozen=True):
     """A device is in our list of peers from now on, or has another entry there.
 
     dials: whether the config has an address of it
@@ -200,23 +187,20 @@ class PeerListed:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerUnlisted:
+class PeerUnlisted(Struct, frozen=True):
     """A device is no peer of ours any more. All its connections are closed."""
 
     device: DeviceKey
 
 
-@dataclass(frozen=True, slots=True)
-class BulkRestored:
+class BulkRestored(Struct, frozen=True):
     """A dialed bulk connection is up again after it was broken, or took long to open: what was
     requested over it until now may never be answered."""
 
     device: DeviceKey
 
 
-@dataclass(frozen=True, slots=True)
-class DialFailed:
+class DialFailed(Struct, frozen=True):
     """A dialed device could not be reached this time. why: the sentence that says so"""
 
     device: DeviceKey
@@ -224,13 +208,11 @@ class DialFailed:
     away: Away
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed:
+class Subscribed(Struct, frozen=True):
     """A SUB socket of a device arrived at our news socket (which device is not known)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """A device that is not in our list of peers.
 
     key: as `leftzmq id` prints it on that device
@@ -241,8 +223,7 @@ class Stranger:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class StrangerRefused:
+class StrangerRefused(Struct, frozen=True):
     """An unknown device was refused, or a paired device sent what it must not.
 
     stranger: the unknown device, if it showed a key
@@ -257,23 +238,20 @@ class StrangerRefused:
 # -- between machines: devices ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PeerGreeted:
+class PeerGreeted(Struct, frozen=True):
     """A device said hello (or welcome). folders: its folders whose secret both of us have."""
 
     link: Link
     folders: tuple[Standing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RosterGrew:
+class RosterGrew(Struct, frozen=True):
     """A command of this device said something in the roster of a folder, and it is durable."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModesChanged:
+class ModesChanged(Struct, frozen=True):
     """Who may only read a folder is known, or other devices may now. readers: all of them, this
     device too if it is one."""
 
@@ -281,30 +259,26 @@ class ModesChanged:
     readers: frozenset[DeviceKey]
 
 
-@dataclass(frozen=True, slots=True)
-class EpochBegan:
+class EpochBegan(Struct, frozen=True):
     """Another epoch of a folder can be opened, or is in use: what waited for it goes on."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class MemberExcluded:
+class MemberExcluded(Struct, frozen=True):
     """A device was removed from a folder: whatever secret it holds, it gets nothing of it."""
 
     folder: str
     device: DeviceKey
 
 
-@dataclass(frozen=True, slots=True)
-class OurAddressesFound:
+class OurAddressesFound(Struct, frozen=True):
     """Where other devices can reach this one, as texts of endpoints, best first."""
 
     endpoints: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PeerLeft:
+class PeerLeft(Struct, frozen=True):
     """A device that greeted us is in these folders of ours no more: they are stopped on that
     device, or have another id there."""
 
@@ -312,30 +286,26 @@ class PeerLeft:
     folders: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PeerForgot:
+class PeerForgot(Struct, frozen=True):
     """A device that we never lost says hello again: it lost us, and what we requested from it."""
 
     device: DeviceKey
 
 
-@dataclass(frozen=True, slots=True)
-class PeerConnected:
+class PeerConnected(Struct, frozen=True):
     """A device can be asked. max_credit: the bytes that may be unanswered at a time."""
 
     device: DeviceKey
     max_credit: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRemoved:
+class PeerRemoved(Struct, frozen=True):
     """A device is no peer any more, and no link to it is left: what it said is given up."""
 
     device: DeviceKey
 
 
-@dataclass(frozen=True, slots=True)
-class PeerLost:
+class PeerLost(Struct, frozen=True):
     """No link to a device is left; requests in flight are sent to other devices."""
 
     device: DeviceKey
@@ -353,22 +323,19 @@ class Touch(Enum):
     GONE = auto()  # deleted or moved away
 
 
-@dataclass(frozen=True, slots=True)
-class PathsTouched:
+class PathsTouched(Struct, frozen=True):
     folder: str
     touches: tuple[tuple[str, Touch], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WatchRegained:
+class WatchRegained(Struct, frozen=True):
     """Paths below `prefix` were polled, and are watched from now on: walk them once."""
 
     folder: str
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
-class WatchLost:
+class WatchLost(Struct, frozen=True):
     """Events below `prefix` were lost, or are not available (`polled`): walk it."""
 
     folder: str
@@ -377,16 +344,14 @@ class WatchLost:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class CookieSeen:
+class CookieSeen(Struct, frozen=True):
     """Everything that happened in the share before this cookie has been reported."""
 
     folder: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class MountChanged:
+class MountChanged(Struct, frozen=True):
     """Something was mounted or unmounted at `path`; what is there now is watched. "": at the share
     itself, or above it."""
 
@@ -397,24 +362,21 @@ class MountChanged:
 # -- between machines: what changed in the share ---------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PathsSettled:
+class PathsSettled(Struct, frozen=True):
     """The scheduler is sure of these sightings (FOUND and GONE only)."""
 
     folder: str
     sightings: tuple[Sighting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PathsCleared:
+class PathsCleared(Struct, frozen=True):
     """Those of the settled sightings that are no flood of losses: they may be versions of ours."""
 
     folder: str
     sightings: tuple[Sighting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RescanWanted:
+class RescanWanted(Struct, frozen=True):
     """Somebody found that these paths differ from the index. walk: also below them."""
 
     folder: str
@@ -422,16 +384,14 @@ class RescanWanted:
     walk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BytesDoubted:
+class BytesDoubted(Struct, frozen=True):
     """Bytes that were read from files of ours did not match their ids."""
 
     folder: str
     doubts: tuple[Doubt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WalkEnded:
+class WalkEnded(Struct, frozen=True):
     """A walk is over, and everything that it found has been looked at. saw_more: some of that could
     not be looked at before, since the start."""
 
@@ -440,8 +400,7 @@ class WalkEnded:
     saw_more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FoundDeleted:
+class FoundDeleted(Struct, frozen=True):
     """A scan found the very bytes that a tombstone deleted, and our index did not have that
     tombstone.
 
@@ -453,16 +412,14 @@ class FoundDeleted:
     held: Held
 
 
-@dataclass(frozen=True, slots=True)
-class FoundDeletedBytes:
+class FoundDeletedBytes(Struct, frozen=True):
     """A scan found what a tombstone, new to us, deleted: it is moved to the trash."""
 
     folder: str
     found: FoundDeleted
 
 
-@dataclass(frozen=True, slots=True)
-class FolderStopped:
+class FolderStopped(Struct, frozen=True):
     """The share is not there, or not the one that we know (I11), or the index cannot be used: the
     folder stops, the other folders go on."""
 
@@ -470,31 +427,27 @@ class FolderStopped:
     stop: Stop
 
 
-@dataclass(frozen=True, slots=True)
-class FolderAdded:
+class FolderAdded(Struct, frozen=True):
     """The user added a folder while the agent runs. It is stopped (OPENING) until a worker has
     opened it."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class FolderTakenOff:
+class FolderTakenOff(Struct, frozen=True):
     """The user took a folder off this device. It is stopped, and goes when its last job has ended
     and its members have been told."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class HoldEnded:
+class HoldEnded(Struct, frozen=True):
     """The user said yes to the plan of a folder that was held, and that is durable."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class FolderBegun:
+class FolderBegun(Struct, frozen=True):
     """The folder that was stopped is open again, with machines of a new life."""
 
     folder: str
@@ -503,8 +456,7 @@ class FolderBegun:
 # -- between machines: tickets ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PathsReconsidered:
+class PathsReconsidered(Struct, frozen=True):
     """The rows of these paths changed: there may be tickets. source: the bit (as a set of bits) of
     the device that announced the change; 0: we made it."""
 
@@ -513,8 +465,7 @@ class PathsReconsidered:
     source: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FileWanted:
+class FileWanted(Struct, frozen=True):
     """The applier wants the bytes of this version.
 
     previous: the version that we have at this path
@@ -529,24 +480,21 @@ class FileWanted:
     kept: Staged | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HoldersChanged:
+class HoldersChanged(Struct, frozen=True):
     """The set of devices that may have a wanted version changed."""
 
     folder: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileNotWanted:
+class FileNotWanted(Struct, frozen=True):
     """A version is not wanted any more (a newer one is, or it was taken)."""
 
     folder: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileStaged:
+class FileStaged(Struct, frozen=True):
     """The bytes of this version are whole and verified in their `.lefting`. noise: they look
     encrypted."""
 
@@ -556,8 +504,7 @@ class FileStaged:
     noise: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FileLeft:
+class FileLeft(Struct, frozen=True):
     """A version is not wanted now; `staged` is what has arrived of it."""
 
     folder: str
@@ -565,8 +512,7 @@ class FileLeft:
     staged: Staged
 
 
-@dataclass(frozen=True, slots=True)
-class FileHeldUp:
+class FileHeldUp(Struct, frozen=True):
     """The bytes of this version are not available, or cannot be kept, for now;
     `problem` says why."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from leftzmq.content.lists import Expansion, Rows
 from leftzmq.disk.apply.outcome import Outcome
@@ -33,8 +34,7 @@ from leftzmq.wire.messages import Ask, Want
 # -- what lies in the share: walks, looks, large files cut -----------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """Go on with a walk of `prefix` ("" = all), compared with our index, for one slice.
 
     walk: its number; the first job of a number begins it. Nothing is read but names, stats and
@@ -44,11 +44,10 @@ class Walk:
     folder: str
     walk: int
     prefix: str
-    rules: IgnoreRules = field(default=NO_RULES, compare=False)
+    rules: IgnoreRules = NO_RULES
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
+class Walked(Struct, frozen=True):
     """dirty: paths whose stat is not that of our index, or that are gone; in sorted order
     seen: how many paths the slice passed
     stop: the share is not there, or is not the one that we know: nothing of this walk counts
@@ -71,8 +70,7 @@ class Walked:
     rules: tuple[RulesRead, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """Look at these paths and read what changed. Files of more than one chunk are only named.
 
     rules: those that hold; what they ignore is not looked at
@@ -80,11 +78,10 @@ class Look:
 
     folder: str
     paths: tuple[str, ...]
-    rules: IgnoreRules = field(default=NO_RULES, compare=False)
+    rules: IgnoreRules = NO_RULES
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """left: paths that did not fit into this job: ask again. stop: as in Walked."""
 
     folder: str
@@ -93,8 +90,7 @@ class Looked:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CutSlice:
+class CutSlice(Struct, frozen=True):
     """Cut and hash a part of a file, beginning at a chunk's border. A file of at most one chunk is
     one part.
 
@@ -108,14 +104,12 @@ class CutSlice:
     grows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SliceCut:
+class SliceCut(Struct, frozen=True):
     folder: str
     slice: SliceSighting
 
 
-@dataclass(frozen=True, slots=True)
-class DropCookie:
+class DropCookie(Struct, frozen=True):
     """Write a cookie file into `.left/`: the watcher sees it after everything
     that happened before."""
 
@@ -123,8 +117,7 @@ class DropCookie:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CookieDropped:
+class CookieDropped(Struct, frozen=True):
     """watched: whether the watcher will report the cookie. False: only a walk can tell what
     changed."""
 
@@ -134,15 +127,13 @@ class CookieDropped:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LookForIndexRoom:
+class LookForIndexRoom(Struct, frozen=True):
     """How many bytes fit onto the disk of the state directory?"""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRoomSeen:
+class IndexRoomSeen(Struct, frozen=True):
     """fits_bytes: the bytes that may be added until the floor of free space is reached; negative
     below it."""
 
@@ -153,8 +144,7 @@ class IndexRoomSeen:
 # -- a `.lefting` is filled: lists, chunks of local files and of other devices ---------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ExpandLists:
+class ExpandLists(Struct, frozen=True):
     """Which chunks is this large file made of, by the lists that are here? Its size is first
     compared with the free space on the disk. begun: the state that an earlier step returned; the
     job takes it over."""
@@ -164,8 +154,7 @@ class ExpandLists:
     begun: Expansion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListsExpanded:
+class ListsExpanded(Struct, frozen=True):
     """rows: all rows. None while lists are `missing`, when these lists cannot be of such a file
         (`lie`), when there is no space for it (`problem`), or when more is to be done (`begun`)
     repeats: first row -> the later rows with the same chunk, as ranges
@@ -175,7 +164,7 @@ class ListsExpanded:
     folder: str
     entry: Entry
     rows: Rows | None = None
-    repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
+    repeats: Mapping[int, tuple[range, ...]] = {}
     once: int = 0
     missing: tuple[bytes, ...] = ()
     lie: Refused | None = None
@@ -183,8 +172,7 @@ class ListsExpanded:
     begun: Expansion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchHome:
+class SearchHome(Struct, frozen=True):
     """Which of these rows are in files of ours: in the version that we have (`previous`), or in a
     file with the same content?"""
 
@@ -194,8 +182,7 @@ class SearchHome:
     previous: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """A file of ours, and what it should hold of the wanted file: rows, and their offsets in it."""
 
     path: str
@@ -203,15 +190,13 @@ class Home:
     offsets: array[int]
 
 
-@dataclass(frozen=True, slots=True)
-class HomeSearched:
+class HomeSearched(Struct, frozen=True):
     folder: str
     entry: Entry
     homes: tuple[Home, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStaging:
+class OpenStaging(Struct, frozen=True):
     """Make the `.lefting` of a large file, or find the one of an earlier life.
 
     known: what our index has stored of a `.lefting` for this path, if anything
@@ -222,8 +207,7 @@ class OpenStaging:
     known: Staged | None
 
 
-@dataclass(frozen=True, slots=True)
-class StagingOpened:
+class StagingOpened(Struct, frozen=True):
     """staged: None when it could not be made (`problem`); with a problem: the one that has to wait
     found: the file was there: verify it
     """
@@ -235,8 +219,7 @@ class StagingOpened:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyStaging:
+class VerifyStaging(Struct, frozen=True):
     """Which of these chunks does the `.lefting` hold? asks: (row's id, offset, length) in order."""
 
     folder: str
@@ -245,8 +228,7 @@ class VerifyStaging:
     asks: tuple[Ask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HomeChunk:
+class HomeChunk(Struct, frozen=True):
     """One chunk in a file of ours, and where it belongs in the `.lefting`."""
 
     id: bytes
@@ -255,8 +237,7 @@ class HomeChunk:
     target_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class LookAtHome:
+class LookAtHome(Struct, frozen=True):
     """Copy chunks from a file that we have (the old version, or one with the same content) into the
     `.lefting`."""
 
@@ -267,8 +248,7 @@ class LookAtHome:
     chunks: tuple[HomeChunk, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ChunksKept:
+class ChunksKept(Struct, frozen=True):
     """Answers VerifyStaging and LookAtHome.
 
     offsets: offsets in the target that hold their chunk
@@ -284,8 +264,7 @@ class ChunksKept:
     doubts: tuple[Doubt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One sealed chunk in a body: its id, its offset and length in the file, and its box. The box
     is shorter where the chunk ends with zeros."""
 
@@ -296,8 +275,7 @@ class Piece:
     box_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class WriteChunks:
+class WriteChunks(Struct, frozen=True):
     """Open the boxes, check the ids, write the chunks into the `.lefting`. tag: of the epoch in
     which they are sealed."""
 
@@ -310,8 +288,7 @@ class WriteChunks:
     body: Buffer
 
 
-@dataclass(frozen=True, slots=True)
-class ChunksWritten:
+class ChunksWritten(Struct, frozen=True):
     """written, bad: pieces that were written, and those whose box did not match its id
     body_bytes: the bytes of the body that the job has released
     """
@@ -326,8 +303,7 @@ class ChunksWritten:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SmallFile:
+class SmallFile(Struct, frozen=True):
     """A file of one chunk: its bytes are a box in the body, or are in a file of ours."""
 
     entry: Entry
@@ -336,8 +312,7 @@ class SmallFile:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StageSmall:
+class StageSmall(Struct, frozen=True):
     """Stage whole small files. Empty ones need neither box nor source. tag: of the epoch in which
     the boxes are sealed; b"": there is no box."""
 
@@ -348,8 +323,7 @@ class StageSmall:
     body: Buffer = b""
 
 
-@dataclass(frozen=True, slots=True)
-class SmallStaged:
+class SmallStaged(Struct, frozen=True):
     """staged: entries with their `.lefting`
     bad: entries whose box did not match its id
     unfound: local copies whose source was not what the index says
@@ -373,8 +347,7 @@ class SmallStaged:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Does a large file that is complete in its `.lefting` look encrypted?"""
 
     folder: str
@@ -382,8 +355,7 @@ class Sample:
     staged: Staged
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(Struct, frozen=True):
     """noise: False where the file is not there any more; the operation that gives it its name finds
     that out. problem: why the file could not be read."""
 
@@ -394,8 +366,7 @@ class Sampled:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """Delete `.lefting` files that nobody needs any more. A file is deleted only if its inode is
     ours. A file whose inode was never learned is moved to the trash: it might be a user's."""
 
@@ -403,8 +374,7 @@ class Discard:
     staged: tuple[Staged, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Discarded:
+class Discarded(Struct, frozen=True):
     """staged: those of which nothing is left, or nothing of ours
     left: those that could not be deleted, or that are on a mount that is not there
     missing: which of `staged` were not there
@@ -416,8 +386,7 @@ class Discarded:
     missing: tuple[Staged, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """A `.lefting` of an earlier life, and what it was to become: `content` at `path`.
 
     old: the stat of our version at `path`, if any
@@ -429,8 +398,7 @@ class Leftover:
     old: ScanKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClearStaging:
+class ClearStaging(Struct, frozen=True):
     """Clear up what an earlier life left: `useless` is deleted as by Discard; of `resumable` those
     are deleted that are not ours any more."""
 
@@ -439,8 +407,7 @@ class ClearStaging:
     resumable: tuple[Leftover, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StagingCleared:
+class StagingCleared(Struct, frozen=True):
     """gone: those of which nothing is left, or nothing of ours
     left: the useless ones that could not be deleted, or that are on a mount that is not there
     missing: which of `gone` were not there
@@ -455,8 +422,7 @@ class StagingCleared:
     swapped: tuple[Leftover, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLists:
+class OpenLists(Struct, frozen=True):
     """Open boxes that hold lists. Offsets and lengths of the pieces are unused (0). tag: of the
     epoch in which they are sealed."""
 
@@ -467,8 +433,7 @@ class OpenLists:
     body: Buffer
 
 
-@dataclass(frozen=True, slots=True)
-class ListsOpened:
+class ListsOpened(Struct, frozen=True):
     folder: str
     device: DeviceKey
     lists: tuple[tuple[bytes, bytes], ...]
@@ -478,19 +443,17 @@ class ListsOpened:
 # -- the share is changed; disk space, and changes that lose a file --------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Struct, frozen=True):
     """A batch of operations, in order; steps 2 to 4 of the write order (docs/design.md). rules:
     those that hold."""
 
     folder: str
     batch: int
     operations: tuple[Operation, ...]
-    rules: IgnoreRules = field(default=NO_RULES, compare=False)
+    rules: IgnoreRules = NO_RULES
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """stop: the share is not there, or is not the one that we know: nothing was done."""
 
     folder: str
@@ -499,16 +462,14 @@ class Applied:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LookForRoom:
+class LookForRoom(Struct, frozen=True):
     """How many bytes fit onto the disk where `path` is to be?"""
 
     folder: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class RoomSeen:
+class RoomSeen(Struct, frozen=True):
     """fits_bytes: the bytes that may be added until the floor of free space is reached; negative
     below it."""
 
@@ -516,8 +477,7 @@ class RoomSeen:
     fits_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class MakeRoom:
+class MakeRoom(Struct, frozen=True):
     """Free space in the trash (disk/trash/make_room) until `need_bytes` fit at `path`, or free
     nothing if that is impossible. The first job of a number begins it. spare_day: nothing of the
     last day is deleted."""
@@ -529,8 +489,7 @@ class MakeRoom:
     spare_day: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RoomMade:
+class RoomMade(Struct, frozen=True):
     """files, bytes: what this step deleted
     fits_bytes: as in RoomSeen
     stop: the share is not there, or is not the one that we know: nothing was done
@@ -545,8 +504,7 @@ class RoomMade:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CountLosses:
+class CountLosses(Struct, frozen=True):
     """Go on counting (index/losses) how many files of ours the announced changes would lose. The
     first job of a number begins it.
 
@@ -562,8 +520,7 @@ class CountLosses:
     readers: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LossesCounted:
+class LossesCounted(Struct, frozen=True):
     folder: str
     number: int
     files: int
@@ -573,22 +530,19 @@ class LossesCounted:
 # -- what other devices receive: durable sequences, pages of our index, chunks ---------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(Struct, frozen=True):
     """Make durable what the index has committed so far; `head` is the sequence that it had then."""
 
     folder: str
     head: int
 
 
-@dataclass(frozen=True, slots=True)
-class Flushed:
+class Flushed(Struct, frozen=True):
     folder: str
     head: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPage:
+class ReadPage(Struct, frozen=True):
     """Read and seal one page of our index: the entries after `after`, up to the durable `upto`.
     tag: of the epoch in which it is sealed; accepted: what users let pass; withdrawn: whether the
     asker understands withdrawals."""
@@ -604,8 +558,7 @@ class ReadPage:
     withdrawn: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class PageRead:
+class PageRead(Struct, frozen=True):
     """sealed: the page; tag: of its epoch
     last: where the page ends; the answer goes on from there until `upto`
     """
@@ -621,8 +574,7 @@ class PageRead:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ReadChunks:
+class ReadChunks(Struct, frozen=True):
     """Read, check and seal what a get asked for, at most about 1 MiB of it. tag: of the get, and
     of the epoch in which it is sealed."""
 
@@ -650,8 +602,7 @@ class ReadChunks:
         return not any(ask.offset or len(w.asks) > 1 for w in self.wants for ask in w.asks)
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """A file of ours whose `length` bytes at `offset` did not match the id that
     they should have."""
 
@@ -661,8 +612,7 @@ class Doubt:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class CheckBytes:
+class CheckBytes(Struct, frozen=True):
     """Are these bytes of a file of ours what our own index says, if the file's stat is still the
     same?"""
 
@@ -670,8 +620,7 @@ class CheckBytes:
     doubt: Doubt
 
 
-@dataclass(frozen=True, slots=True)
-class BytesChecked:
+class BytesChecked(Struct, frozen=True):
     """key: the stat of the file whose bytes are wrong, or cannot be read (`why`). None: the bytes
     are right; or they are no part of the file; or the file was changed, which a look finds."""
 
@@ -681,8 +630,7 @@ class BytesChecked:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChunksRead:
+class ChunksRead(Struct, frozen=True):
     """parts: (id, length) of what `body` holds
     stale: files whose bytes are not what we announced
     tag, asked_bytes, content_bytes, asks, is_small: of the job
@@ -702,8 +650,7 @@ class ChunksRead:
     is_small: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FindLacking:
+class FindLacking(Struct, frozen=True):
     """At `path` and below it ("": everywhere): what does each of these devices lack of ours, and
     what do we lack of anybody's?
 
@@ -724,8 +671,7 @@ class FindLacking:
     silent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(Struct, frozen=True):
     """bytes: the sizes of the versions that are lacking. first: the first paths, in path order."""
 
     paths: int
@@ -733,8 +679,7 @@ class Lacking:
     first: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LackingFound:
+class LackingFound(Struct, frozen=True):
     """lacking: one for each of the masks. coming: what we lack."""
 
     folder: str
@@ -744,8 +689,7 @@ class LackingFound:
     coming: Lacking
 
 
-@dataclass(frozen=True, slots=True)
-class ReadJoinPlan:
+class ReadJoinPlan(Struct, frozen=True):
     """Go on with the plan of a join by one slice of the index (index/join_plan).
 
     number: the answer carries it
@@ -760,8 +704,7 @@ class ReadJoinPlan:
     doomed: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class JoinPlanRead:
+class JoinPlanRead(Struct, frozen=True):
     folder: str
     number: int
     plan: JoinPlan
@@ -770,8 +713,7 @@ class JoinPlanRead:
 # -- what is ignored -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LookWhatLies:
+class LookWhatLies(Struct, frozen=True):
     """What lies at a path now? A user asks by which rule it is ignored."""
 
     folder: str
@@ -779,15 +721,13 @@ class LookWhatLies:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class LyingSeen:
+class LyingSeen(Struct, frozen=True):
     folder: str
     number: int
     lies: Lying
 
 
-@dataclass(frozen=True, slots=True)
-class CountNotKept:
+class CountNotKept(Struct, frozen=True):
     """How many paths does this device not keep? nobody: as in Reader.not_kept."""
 
     folder: str
@@ -795,8 +735,7 @@ class CountNotKept:
     nobody: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotKeptCounted:
+class NotKeptCounted(Struct, frozen=True):
     """not_kept: paths of which others have something. withdrawn: those of which we had a version
     that was told."""
 
@@ -809,8 +748,7 @@ class NotKeptCounted:
 # -- files for a user: from the trash, and both versions of a conflict -----------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SweepTrash:
+class SweepTrash(Struct, frozen=True):
     """Go on with a sweep of the trash (disk/trash/retention) for one step. The first job of a
     number begins it, with the clock that the last sweep left. spare_day: nothing is deleted that
     was moved to the trash within the last day."""
@@ -821,8 +759,7 @@ class SweepTrash:
     spare_day: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TrashSwept:
+class TrashSwept(Struct, frozen=True):
     """stop: as in TrashListed; then `swept` is None."""
 
     folder: str
@@ -831,8 +768,7 @@ class TrashSwept:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListTrash:
+class ListTrash(Struct, frozen=True):
     """Go on with a listing of the trash (disk/apply/restore) for one step. The first job of a
     number begins it.
 
@@ -849,8 +785,7 @@ class ListTrash:
     after: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class TrashListed:
+class TrashListed(Struct, frozen=True):
     """stop: the share is not there, or is not the one that we know: nothing was done."""
 
     folder: str
@@ -859,8 +794,7 @@ class TrashListed:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LetGo:
+class LetGo(Struct, frozen=True):
     """Remove these from this device (Verb.LET_GO), each only if it is still what it was."""
 
     folder: str
@@ -868,8 +802,7 @@ class LetGo:
     operations: tuple[Operation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LetGone:
+class LetGone(Struct, frozen=True):
     """stop: as in TrashListed."""
 
     folder: str
@@ -878,8 +811,7 @@ class LetGone:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreTrash:
+class RestoreTrash(Struct, frozen=True):
     """Put these versions back into the share."""
 
     folder: str
@@ -887,8 +819,7 @@ class RestoreTrash:
     wanted: tuple[PutBack, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TrashRestored:
+class TrashRestored(Struct, frozen=True):
     """stop: as in TrashListed."""
 
     folder: str
@@ -897,8 +828,7 @@ class TrashRestored:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListCopies:
+class ListCopies(Struct, frozen=True):
     """Which conflict copies are there, after the sort key `after`?"""
 
     folder: str
@@ -906,8 +836,7 @@ class ListCopies:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CopiesListed:
+class CopiesListed(Struct, frozen=True):
     """after: where to go on; b"" at the end."""
 
     folder: str
@@ -916,8 +845,7 @@ class CopiesListed:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ReadVersions:
+class ReadVersions(Struct, frozen=True):
     """What are the versions of a path (or of the file that this conflict copy is one of)?"""
 
     folder: str
@@ -925,8 +853,7 @@ class ReadVersions:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionsRead:
+class VersionsRead(Struct, frozen=True):
     """found: the file, if there is one, and its copies. Each has its text, if it is small and
     UTF-8, else None. Without copies, `found` is empty."""
 
@@ -935,8 +862,7 @@ class VersionsRead:
     found: tuple[tuple[Entry, str | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(Struct, frozen=True):
     """Carry out what a user decided about the conflict copy at `path` (or the one of `path`).
 
     names: what a person calls the devices, by their letters; for the new name of a copy
@@ -949,8 +875,7 @@ class Resolve:
     names: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class CopyResolved:
+class CopyResolved(Struct, frozen=True):
     """copy: the copy that was decided about
     path: the name that the copy has now; if the copy is gone, the name of its file
     choice: what was done with the copy, if that was clear
@@ -972,16 +897,14 @@ class CopyResolved:
 # -- a stopped folder is opened again --------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFolder:
+class OpenFolder(Struct, frozen=True):
     """Close what is still open of the folder's share, and open the folder as at a start. Not while
     another job of the folder is running."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class FolderOpened:
+class FolderOpened(Struct, frozen=True):
     """stop: None: the folder is open, and waits to be taken over (actions.TakeOver). Else why it is
     not."""
 
@@ -1077,8 +1000,7 @@ JobDone = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JobBroke:
+class JobBroke(Struct, frozen=True):
     """A job ended in an exception that nobody foresaw: a bug of ours, which is reported. trace:
     where in our code."""
 
@@ -1087,8 +1009,7 @@ class JobBroke:
     trace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JobStopped:
+class JobStopped(Struct, frozen=True):
     """A job could not be done because the share, or the index, cannot be worked with, and its own
     fact has no field for that. Its folder stops."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
+
+from msgspec import Struct
 
 DeviceKey = NewType("DeviceKey", bytes)
 """The 32-byte CURVE public key of a device: its identity."""
@@ -17,8 +18,7 @@ class Way(Enum):
     CAME = "came"  # by the peer: its DEALERs at our ROUTERs, known by the authenticated User-Id
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """route: the ROUTER's name for the connection (5 bytes starting with 0); b"" when dialed.
 
     A link that the peer made has one route on control and another one on bulk: an answer goes back

@@ -9,8 +9,11 @@ they are found.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Outputs, Tell
@@ -41,8 +44,7 @@ _BESIDE: Final = frozenset(
 """These stand beside another problem of the same path: neither solves the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     """number: the position in the order of arrival."""
 
     number: int

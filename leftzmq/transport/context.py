@@ -6,9 +6,9 @@ Knows data only. Must not know what any socket does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import zmq
+from msgspec import Struct
 
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.device_key import DeviceKeyPair
@@ -17,8 +17,7 @@ from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.transport.socket_errors import SocketErrors
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """keys: of this device
     allowed: returns whether a key (32 bytes) is in the present list
     refusal_log: collects refusals; socket_errors: collects errors of our own sockets

@@ -7,7 +7,8 @@ parts stay sealed (runtime/border opens them).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Refusal, Refused
@@ -20,8 +21,7 @@ from leftzmq.wire.local import Scalar, decode_ask
 from leftzmq.wire.messages import Chunks, EpochKey, IndexPage, News, RosterPart
 
 
-@dataclass(frozen=True, slots=True)
-class SealedArrived:
+class SealedArrived(Struct, frozen=True):
     """A sealed page. answer: whether it answers index_since; else it is news."""
 
     link: Link
@@ -30,8 +30,7 @@ class SealedArrived:
     answer: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RosterSealed:
+class RosterSealed(Struct, frozen=True):
     """A sealed part of the roster of the folder with this tag."""
 
     link: Link
@@ -39,8 +38,7 @@ class RosterSealed:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EpochKeySealed:
+class EpochKeySealed(Struct, frozen=True):
     """The sealed secret of an epoch of the folder with this identity tag."""
 
     link: Link
@@ -52,8 +50,7 @@ class EpochKeySealed:
 Sealed = SealedArrived | RosterSealed | EpochKeySealed
 
 
-@dataclass(frozen=True, slots=True)
-class AdminAsk:
+class AdminAsk(Struct, frozen=True):
     """A question at the admin socket. asker: the routing id for the answer."""
 
     asker: bytes

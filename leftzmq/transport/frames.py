@@ -6,9 +6,9 @@ Knows data only. Must not know sockets.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import zmq
+from msgspec import Struct
 
 from leftzmq.sync.facts import (
     BulkRestored,
@@ -24,8 +24,7 @@ from leftzmq.wire.codec import Socket
 from leftzmq.wire.door import Knock
 
 
-@dataclass(frozen=True, slots=True)
-class RawFrame:
+class RawFrame(Struct, frozen=True):
     """A message of a paired device: 1 frame, or 2 on bulk. transport/decode turns it into a
     fact."""
 
@@ -34,8 +33,7 @@ class RawFrame:
     frames: Sequence[zmq.Frame]
 
 
-@dataclass(frozen=True, slots=True)
-class RawAsk:
+class RawAsk(Struct, frozen=True):
     """A question at the admin socket; wire/local decodes it. asker: the routing id for the
     answer."""
 
@@ -43,8 +41,7 @@ class RawAsk:
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Knocked:
+class Knocked(Struct, frozen=True):
     """Somebody knocked at the door, and waits for an answer.
 
     caller: for Door.answer. device: its key, proved by CURVE; it may be in no list. address: where

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import zmq
+from msgspec import Struct
 
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.endpoint import Endpoint
@@ -54,15 +55,14 @@ _NOT_HERE: Final = frozenset((errno.EADDRNOTAVAIL, errno.ENODEV))
 _MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     """Where to bind. bulk, news: None = any port on the host of control, `remembered` if it is
     free."""
 
     control: Endpoint
     bulk: Endpoint | None = None
     news: Endpoint | None = None
-    remembered: Ports = Ports()  # noqa: RUF009  frozen
+    remembered: Ports = Ports()
 
 
 @dataclass(slots=True)

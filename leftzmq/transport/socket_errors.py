@@ -5,15 +5,15 @@ Knows sentences and a clock that is passed in. Must not know sockets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 QUIET_S: Final = 60.0
 MAX_REMEMBERED: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class SocketTrouble:
+class SocketTrouble(Struct, frozen=True):
     """A sentence for the user; the agent goes on."""
 
     text: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import LIFE_BYTES, Life, birth
@@ -24,8 +25,7 @@ Range = tuple[Life, int, int]
 _PACKED: Final = struct.Struct(f">{LIFE_BYTES}sQQ")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """ranges: in ascending order; those of one life do not touch each other."""
 
     ranges: tuple[Range, ...] = ()

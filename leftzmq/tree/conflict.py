@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from leftzmq.tree.entry import Entry, Kind
@@ -34,8 +34,7 @@ _COPY: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CopyName:
+class CopyName(Struct, frozen=True):
     """What the name of a conflict copy says.
 
     path: of the file that it is a copy of; of a very long name only the part that was kept

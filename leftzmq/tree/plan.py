@@ -6,8 +6,10 @@ Knows paths and entries. Must not know how an operation is carried out (disk/app
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.tree.entry import ContentId, Entry, ScanKey
 from leftzmq.tree.path import sort_key
@@ -27,8 +29,7 @@ class Verb(Enum):
     NAME_COPY = "name the conflict copy"  # or move what needs none to the trash
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """What our index says lies at a path now. The file that a replace takes out
     must be this one."""
 
@@ -36,8 +37,7 @@ class Held:
     content: ContentId
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """A `.lefting`: its path in the share, and the inode that makes it ours.
 
     inode: None: it was never learned
@@ -61,8 +61,7 @@ class Staged:
         return replace(self, in_doubt=False) if self.in_doubt else self
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """The source of a MOVE_FILE.
 
     entry: the tombstone of that path
@@ -77,8 +76,7 @@ class Moved:
         return self.entry.path
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
+class Aside(Struct, frozen=True):
     """Where an old version lies after the disk allowed neither its move nor its way back.
 
     ours: the stat of what we had put in its place; None: nothing
@@ -88,8 +86,7 @@ class Aside:
     ours: ScanKey | None
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One change of one path; for a move, of two paths.
 
     entry:   the version that will be there (for REMOVE its tombstone; for NAME_COPY: that was put)

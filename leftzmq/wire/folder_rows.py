@@ -10,8 +10,9 @@ Knows how a row is made and opened. Must not know which folders there are, or wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.keys import FolderKeys, pair_of
 from leftzmq.content.seal import open_row, seal_row
@@ -37,8 +38,7 @@ here."""
 _NUMBERS: Final = {cause: number for number, cause in _CAUSES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A device's state in a folder, and how far it knows the index of the receiver.
 
     folder: the id that its secret has here; it is never sent
@@ -54,8 +54,7 @@ class Standing:
     your_head: int
 
 
-@dataclass(frozen=True, slots=True)
-class Halted:
+class Halted(Struct, frozen=True):
     """The device has this folder, and the folder is stopped there: it cannot be asked for anything.
 
     cause: None if this version does not know it.

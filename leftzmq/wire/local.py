@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from leftzmq.errors import Refusal, Refused
 from leftzmq.wire.replies import ErrorReply
@@ -67,8 +68,7 @@ class EventKind(Enum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened in an agent.
 
     number: counts the events of this run of the agent; a gap means that the monitor lost some
@@ -83,8 +83,7 @@ class Event:
     began: float
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A question of the command line."""
 
     verb: str

@@ -7,10 +7,10 @@ Must not know where entries are kept, or who asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import astuple
 
 from leftzmq.content.key_text import key_beginning
@@ -47,8 +47,7 @@ _LIMITS: Final = SizeLimits(
 _NO_LIFE: Final = bytes(LIFE_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A part of a device's index, or news of it.
 
     device: the sender's public key, 32 bytes
@@ -83,8 +82,7 @@ class OtherFolder(Refused):
         self.named, self.life = named, life
 
 
-@dataclass(frozen=True, slots=True)
-class PageCut:
+class PageCut(Struct, frozen=True):
     """The contents of one page of a run; fields as in Page."""
 
     after: int

@@ -7,8 +7,9 @@ Must not know which statements count, which of them are here, or who is told.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.ids import DIGEST_BYTES
 from leftzmq.content.key_text import key_beginning
@@ -28,8 +29,7 @@ _LIMITS: Final = SizeLimits(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RosterSaid:
+class RosterSaid(Struct, frozen=True):
     """What a device says of its roster of a folder.
 
     digest: of its whole roster (content/ids, digest_of), 16 bytes

@@ -7,7 +7,6 @@ statements count, or whose a signature is (sync/peers/roster does).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Final, Literal
 
@@ -112,8 +111,7 @@ _KINDS: Final[dict[str, type[Statement]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True):
     """A statement with its signature (64 bytes). id: of what is signed; a right signature is not
     implied.
 

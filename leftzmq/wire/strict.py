@@ -6,11 +6,11 @@ any bytes, the result is a value of the requested type, or `Refused`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import msgpack
 import msgspec
+from msgspec import Struct
 
 from leftzmq.errors import Refusal, Refused
 
@@ -20,8 +20,7 @@ Frame = bytes | bytearray | memoryview
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class SizeLimits:
+class SizeLimits(Struct, frozen=True):
     """The limits of one frame: bytes, but for `array` and `map` (items of one array or map).
 
     Memory stays below 8 * array * 1024 bytes (msgpack allocates an array at its header, and stops

@@ -19,6 +19,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
 from leftzmq.disk.fs.interface import Identity, Root
 from leftzmq.disk.scan.sighting import Sight, Sighting
@@ -145,8 +147,7 @@ class UnflushedNames:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class FlushBatch:
+class FlushBatch(Struct, frozen=True):
     """One batch of operations on a share, for disk/apply/flush. paths: by position, the paths that
     each operation concerns."""
 

@@ -7,11 +7,11 @@ it is sent. What it may not read must be sealed, or not be sent.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from leftzmq.cli.demo.stage import wait_until
 from leftzmq.content.cut import Cutter

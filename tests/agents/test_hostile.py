@@ -6,7 +6,6 @@ and nothing was lost.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket as tcp
 from collections.abc import Callable, Iterator
@@ -523,7 +522,7 @@ def around(actor: Actor) -> dict[str, bytes]:
 def test_a_page_of_another_device_or_with_impossible_sequences_is_refused(scene: Scene) -> None:
     def page(stranger: Stranger, **fields: object) -> Page:
         file = stranger.file("f", b"not taken")
-        return dataclasses.replace(stranger.page([file], 0), last=1, head=1, **fields)
+        return replace(stranger.page([file], 0), last=1, head=1, **fields)
 
     bent_pages = {
         Refusal.NOT_ITS_NAME: lambda m: m.seal(page(m, device=bytes(32))),
@@ -531,7 +530,7 @@ def test_a_page_of_another_device_or_with_impossible_sequences_is_refused(scene:
         Refusal.OUT_OF_RANGE: lambda m: m.seal(page(m, after=-1)),
         Refusal.DOES_NOT_OPEN: lambda m: m.seal(page(m))[:-1] + b"!",
     }
-    twice = [lambda m: m.seal(dataclasses.replace(page(m), entries=page(m).entries * 2, last=2))]
+    twice = [lambda m: m.seal(replace(page(m), entries=page(m).entries * 2, last=2))]
     cases = [*bent_pages.items(), *((Refusal.BAD_PAGE, make) for make in twice)]
     (a,), hostile = scene.set("A", len(cases))
     a.start()
@@ -549,7 +548,7 @@ def test_who_has_another_id_for_the_folder_is_no_member_and_breaks_no_rule(scene
     a.start()
     assert scene.until(lambda: m.hears_from(Socket.NEWS))
     file = m.file("f", b"not taken")
-    page = dataclasses.replace(m.page([file], 0), last=1, head=1, folder="an\x1bother")
+    page = replace(m.page([file], 0), last=1, head=1, folder="an\x1bother")
     m.say(Socket.NEWS, NEWS_TOPIC, encode(News(m.keys.tag, m.seal(page))))
 
     def told() -> list[tuple[str, str]]:

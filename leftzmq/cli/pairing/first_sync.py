@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from leftzmq.cli.format.event_lines import printable, size_text
 from leftzmq.errors import AgentAway, counted
@@ -25,8 +26,7 @@ AWAY_S: Final = 5.0
 """Two devices that were just let in meet within a second or two."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstSync:
+class FirstSync(Struct, frozen=True):
     """How it ended. files, bytes: of the folder here. why: "" if all is there."""
 
     files: int

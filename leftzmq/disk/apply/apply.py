@@ -19,10 +19,11 @@ Knows operations. Must not know why they are wanted, nor the index.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 from collections.abc import Sequence
 from contextlib import suppress
+
+import msgspec
 
 from leftzmq.disk.apply.attributes import LeftBehind, set_attributes
 from leftzmq.disk.apply.flush import ALONE, GROUP_FROM, Beside, Flushes
@@ -104,7 +105,7 @@ class _Batch:
             place = Place(folder, operation, self._trash, self._flushes, self._rules)
             key, copied = self._do(place, ready)
         except LeftBehind as left:
-            return dataclasses.replace(_ended(operation, left.error), left=left.staged)
+            return msgspec.structs.replace(_ended(operation, left.error), left=left.staged)
         except (Stopped, OSError, OverflowError, Refused) as error:
             return _ended(operation, error)
         return Outcome(operation, Ending.DONE, key, *copied)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.plan import Aside, Operation, Staged
@@ -27,8 +28,7 @@ class Ending(Enum):
     FAILED = auto()  # `why` says what the system said; nothing was done, but see `aside`
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The result of one operation.
 
     copied_to, copy_key: path and key of the conflict copy that has the old bytes now

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
@@ -25,8 +26,7 @@ from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Operation, Staged, Verb
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A staged file that is complete and durable. seen: the access that it took over from the file
     it replaces; None: it took over none. lost: what of that could not be kept, in words."""
 

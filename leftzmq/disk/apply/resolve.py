@@ -9,10 +9,10 @@ Knows one copy and the name that it is a copy of. Must not know versions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from leftzmq.disk.apply.apply import apply
@@ -68,8 +68,7 @@ class Resolved(Enum):
     FAILED = "it could not be done"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A path, and what our index says lies there."""
 
     entry: Entry

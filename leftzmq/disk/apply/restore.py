@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.disk.apply.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.fs.errno_meaning import is_full, raise_if_short
 from leftzmq.disk.fs.interface import Directory, OtherSpelling, Root, Stat
@@ -31,8 +33,7 @@ Between = tuple[str, str]
 """Names of batches: the first one, and the end (not included). "" is no limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trashed:
+class Trashed(Struct, frozen=True):
     """One version in the trash. `batch` moved it there from `path`; its name is the time (UTC).
 
     size: bytes of a file. mtime_ns: of the version itself.
@@ -45,8 +46,7 @@ class Trashed:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A part of the listing. done: it is the last part."""
 
     found: tuple[Trashed, ...]
@@ -64,8 +64,7 @@ class Restored(Enum):
     FAILED = "could not be put back"
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """A version in the trash, and `target`, the path that it is to have in the share."""
 
     batch: str
@@ -73,8 +72,7 @@ class PutBack:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Struct, frozen=True):
     """The result of one restore. made: folders that were made for it, the outermost first."""
 
     wanted: PutBack

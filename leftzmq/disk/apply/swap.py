@@ -12,8 +12,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.apply.outcome import Ending
@@ -60,8 +61,7 @@ def key_now(folder: Directory, name: str, ours: ScanKey) -> ScanKey:
     return found.key() if found is not None and is_still(found, ours) else ours
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """The final name of one operation, in its open folder."""
 
     folder: Directory

@@ -13,9 +13,10 @@ Knows kinds and stats. Must not know descriptors, entries, the index or the writ
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
+
+from msgspec import Struct
 
 from leftzmq.tree.entry import Kind, ScanKey
 
@@ -35,8 +36,7 @@ CLONE_BYTES: Final = 4096
 CANNOT_CLONE: Final = frozenset((errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY))
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Struct, frozen=True):
     """The result of lstat. Times are ns since the epoch, limited to signed 64 bits as in the index.
 
     kind: None if it is neither file, folder nor link. exec: the owner's x bit of a file.

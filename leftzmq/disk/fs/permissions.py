@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import errno
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.fs.errno_meaning import is_gone, trouble_of
 from leftzmq.disk.fs.interface import ACL_NAME, Directory, File, Owned, Stat, with_exec
@@ -36,8 +37,7 @@ _MAY_NOT: Final = frozenset(
 _UNREADABLE: Final = "owner, group, mode, ACL and user attributes"
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Who may read and write a file, as it was at one moment."""
 
     owner: int

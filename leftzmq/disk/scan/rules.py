@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
 from leftzmq.disk.fs.interface import Directory, Stat
@@ -32,8 +33,7 @@ written."""
 _PREFIXES: Final = (GITIGNORE.encode(), LEFTIGNORE.encode())
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRules:
+class KnownRules(Struct, frozen=True):
     """What is known of the rules of a share.
 
     rules: all that hold. scans: the stats with which these files of rules were read last

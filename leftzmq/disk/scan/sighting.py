@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from leftzmq.errors import Problem
 from leftzmq.tree.entry import Observed, ScanKey
@@ -22,8 +23,7 @@ class Sight(Enum):
     IGNORED = auto()  # by a rule: whatever is there or not, it is not looked at
 
 
-@dataclass(frozen=True, slots=True)
-class RulesRead:
+class RulesRead(Struct, frozen=True):
     """A file of ignore rules was read, or looked for.
 
     key: its stat; None: nothing is there. data: its bytes; none where it cannot be read
@@ -36,8 +36,7 @@ class RulesRead:
     file: RuleFile | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One path at the time of one look.
 
     age_ns: the wall clock at the look minus the later of mtime and ctime (negative: in the
@@ -58,8 +57,7 @@ class Sighting:
     rules: RulesRead | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SliceSighting:
+class SliceSighting(Struct, frozen=True):
     """A part of a large file, cut and hashed.
 
     rows: packed list rows (32-byte id, 4-byte big-endian length) of [offset, end)

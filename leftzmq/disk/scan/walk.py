@@ -8,8 +8,11 @@ A mount inside is walked like a folder, while it is there (disk/scan/mounts).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.disk.fs.errno_meaning import raise_if_short
 from leftzmq.disk.fs.interface import Directory, Root, Stat
@@ -28,8 +31,7 @@ STATS_AT_ONCE: Final = 512
 """Names are kept for a whole folder (60 bytes each), stats only for this many (350 bytes each)."""
 
 
-@dataclass(frozen=True, slots=True)
-class WalkSlice:
+class WalkSlice(Struct, frozen=True):
     """What one step passed.
 
     dirty:    paths that are new, changed or gone, in the order of `sort_key`

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.fs.interface import Root
 from leftzmq.disk.trash.retention import FUTURE_NS, PART_NAMES, SPARED_NS, STEP_CALLS, TrashLooks
@@ -39,8 +40,7 @@ MAX_VERSIONS: Final = 50_000
 versions are found the next time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What one step deleted."""
 
     files: int
@@ -48,8 +48,7 @@ class Given:
     done: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
+class _Version(Struct, frozen=True):
     where: str
     inode: int
     bytes: int

@@ -21,8 +21,9 @@ Knows batches and sizes. Must not know what is in them, nor why it was taken.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.config import Limits
 from leftzmq.disk.fs.interface import Directory, Root, Stat
@@ -41,8 +42,7 @@ STEP_CALLS: Final = 400
 PART_NAMES: Final = 128  # names of one folder, stat'ed or unlinked while it is open
 
 
-@dataclass(frozen=True, slots=True)
-class TrashClock:
+class TrashClock(Struct, frozen=True):
     """The trash's clock. shown_ns: its time, which batch ages are measured with; it never goes
     back. wall_ns: the wall clock at the last update of shown_ns."""
 
@@ -50,8 +50,7 @@ class TrashClock:
     wall_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """What one step did. batches, bytes: deleted. clock: to be kept for the next sweep."""
 
     clock: TrashClock

@@ -13,9 +13,10 @@ import errno
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
+
+from msgspec import Struct
 
 from leftzmq.disk.fs.interface import Directory, File, Root, is_free
 from leftzmq.disk.fs.permissions import keep
@@ -74,8 +75,7 @@ def our_names(folder: Directory) -> list[str]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A name in an open folder. where: the folder's path. in_trash: a file there is in the trash
     already.
 

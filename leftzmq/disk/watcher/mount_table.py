@@ -7,8 +7,9 @@ follows from a change.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
@@ -16,8 +17,7 @@ _POINT: Final = 4  # the field with the mount point; the fields before it identi
 _ESCAPED: Final = re.compile(rb"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mounted:
+class Mounted(Struct, frozen=True):
     """One mount. what: tells it from another mount at the same path. path: in the share; "" for the
     share itself and for the folders above it."""
 

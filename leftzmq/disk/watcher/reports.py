@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from msgspec import Struct
 
 COOKIE_PREFIX: Final = "cookie-"
 """Files with this prefix in `.left/` are reported; nothing else in `.left/` is."""
@@ -21,8 +22,7 @@ class TouchReport(Enum):
     GONE = auto()  # deleted or moved away
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(Struct, frozen=True):
     """Something happened to `path` ("" is the share's root). folder: it is, or was, a folder. Its
     content appeared, changed or disappeared with it, and is not reported separately."""
 
@@ -31,8 +31,7 @@ class Touched:
     folder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Events below `prefix` ("" is the whole share) were lost: walk it. polled: there are no events
     below it from now on, so it must be polled."""
 
@@ -41,23 +40,20 @@ class Lost:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """Everything below `prefix` ("" is the whole share) was polled, and is watched from now on:
     walk it once."""
 
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
-class CookieReport:
+class CookieReport(Struct, frozen=True):
     """All changes in the share before this cookie was made have been reported."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Remounted:
+class Remounted(Struct, frozen=True):
     """Something was mounted or unmounted at `path`; the folder there now is watched. "": at the
     share itself, or above it."""
 

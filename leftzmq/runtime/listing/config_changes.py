@@ -9,16 +9,17 @@ config. Must not know sockets or machines.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.config import Config, FolderConfig, PeerConfig
 
 _USED_AT_ONCE: Final = ("[device] watch_config",)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigChanges:
+class ConfigChanges(Struct, frozen=True):
     """Peers that have a key. A peer with another name or key is removed and added.
 
     moved: the same name and key, and another address or none
@@ -89,8 +90,8 @@ def _keys_of(old: FolderConfig, new: FolderConfig) -> Iterator[str]:
     yield from _other_keys(title, replace(old, limits=new.limits), new)
 
 
-def _other_keys(title: str, old: object, new: object) -> Iterator[str]:
-    """Yield the keys whose values differ; both are frozen dataclasses of one type."""
-    for field in fields(old):  # type: ignore[arg-type]
-        if getattr(old, field.name) != getattr(new, field.name):
-            yield f"{title} {field.name}"
+def _other_keys(title: str, old: Struct, new: Struct) -> Iterator[str]:
+    """Yield the keys whose values differ; both are values of one type."""
+    for name in old.__struct_fields__:
+        if getattr(old, name) != getattr(new, name):
+            yield f"{title} {name}"

@@ -7,8 +7,9 @@ waits for a new start of the agent. Must not know sockets, nor how a folder is o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from leftzmq.bandwidth.timetable import NO_LIMITS
 from leftzmq.config import (
@@ -58,8 +59,7 @@ class Lines(Protocol):
         """End the connections that were dialed, and dial the device no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPlan:
+class ConfigPlan(Struct, frozen=True):
     """What follows from peer.toml and from what was learnt, and is not done yet."""
 
     written: Config

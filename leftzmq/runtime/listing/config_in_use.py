@@ -7,9 +7,10 @@ change: `config_follower` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from leftzmq.bandwidth.timetable import NO_LIMITS
 from leftzmq.config import (

@@ -7,8 +7,9 @@ it is a member, then it is answered. Must not know sockets, nor how an invitatio
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from leftzmq.config import MAX_PEERS, Endpoint
 from leftzmq.errors import LeftError, NotAdmittedReason, RosterError

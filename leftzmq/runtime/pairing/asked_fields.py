@@ -8,9 +8,10 @@ question has which of them, nor what it leads to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from leftzmq.config import Endpoint
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
@@ -25,8 +26,7 @@ _DOOR: Final = "the answer of the door"
 _JOIN_AGAIN: Final = "join again"
 
 
-@dataclass(frozen=True, slots=True)
-class AskedFields:
+class AskedFields(Struct, frozen=True):
     """The methods raise UsageError for a field that is missing or of another kind.
 
     A value of another kind is never taken for one that was left out: it could mean more than the

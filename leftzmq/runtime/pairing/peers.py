@@ -7,8 +7,9 @@ how a device is connected, nor what a removal does in a roster.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from leftzmq.config import Config, Endpoint, PeerConfig
 from leftzmq.config.values import MAX_NAME_CHARS, is_name

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from leftzmq.errors import ConfigError, UsageError
 from leftzmq.runtime.pairing.asked_fields import AskedFields, answered
@@ -30,8 +32,7 @@ Until = float | None
 """Unix seconds; None: until a user ends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
+class Pauses(Struct, frozen=True):
     """folders: by id; devices: by key."""
 
     folders: Mapping[str, Until] = field(default_factory=dict)

@@ -7,8 +7,9 @@ not kept: jobs look that up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.scan.lying import Lying
 from leftzmq.index.schema import OUR_BIT
@@ -40,8 +41,7 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _IgnoreAsked:
+class _IgnoreAsked(Struct, frozen=True):
     """A question whose answer needs a job. about: the path, or where the page begins."""
 
     asker: bytes

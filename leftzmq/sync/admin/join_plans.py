@@ -6,7 +6,7 @@ does), nor what a yes or a no leads to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from leftzmq.errors import counted
 from leftzmq.index.join_plan import JoinPlan, PathFate, PlanPart
@@ -16,8 +16,7 @@ from leftzmq.sync.jobs import JoinPlanRead, ReadJoinPlan
 from leftzmq.wire.replies import JoinPlanShown, PlannedConflicts, PlannedCopy, PlannedPaths
 
 
-@dataclass(frozen=True, slots=True)
-class _PlanAsked:
+class _PlanAsked(Struct, frozen=True):
     """A question whose answer is being read."""
 
     asker: bytes

@@ -7,9 +7,10 @@ the form of answers (status and wait do).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey
@@ -67,8 +68,7 @@ _WORST: Final = (PeerState.TWO_OF_KEY, PeerState.BEHIND, PeerState.SYNCING, Peer
 NOTHING_PASSED: Final = Lack()
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One device in one folder.
 
     why: the present reason as a sentence, if there is one to report

@@ -7,8 +7,9 @@ long: of these the answer holds the first items, and beside them the total numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.bandwidth.throttle import Throttles
 from leftzmq.config import UnusableFolder
@@ -50,8 +51,7 @@ SHOWN_BYTES: Final = 6 << 20
 _LISTS: Final = 3  # of a folder
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """Now, by both clocks: monotonic, and unix seconds."""
 
     now: float

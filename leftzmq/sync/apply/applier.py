@@ -6,8 +6,9 @@ operation is carried out (disk/apply does) or what follows from its end (`result
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from leftzmq.disk.apply.outcome import Ending
 from leftzmq.disk.scan.sighting import Sight

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
@@ -36,8 +37,7 @@ Heap = RoundRobin[Lane, tuple[int, bytes]]
 such items take turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """lanes: how many operations of each lane; empty if the batch is of a large file
     began: monotonic
     """

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.index.rows import Row
 from leftzmq.sync.actions import Answer, Outputs, Work
@@ -61,8 +63,7 @@ class _Question:
     stayed: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Going:
+class _Going(Struct, frozen=True):
     """A path that is withdrawn and not removed yet. row: as it was ours."""
 
     row: Row

@@ -6,7 +6,8 @@ Knows the index and which tickets wait. Must not know how a rename is done (disk
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Outputs

@@ -10,8 +10,9 @@ Knows where the old versions lie. Must not know how one is moved back or on (dis
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.sync.actions import Outputs, Tell, Work

@@ -7,8 +7,9 @@ caller says how many bytes fit) or links: the downloader sends the requests.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.sync.download.folder_view import FolderView
@@ -20,8 +21,7 @@ LISTS_ROOM_BYTES: Final = LISTS_A_GET * MAX_LIST_BYTES
 TWICE_SHARE: Final = 50  # at most a fiftieth of a file is requested twice
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """What to request next from a device: lists or rows of one file."""
 
     transfer: Transfer

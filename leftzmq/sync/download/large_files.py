@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
@@ -52,8 +53,7 @@ MARKS_KEPT: Final = 64
 Key = tuple[str, str]  # folder, path
 
 
-@dataclass(frozen=True, slots=True)
-class BeginningFile:
+class BeginningFile(Struct, frozen=True):
     """What exists of a file that is to begin (again). here: rows that are certainly in its
     `.lefting`, have_bytes in total; 0: the `.lefting` must be verified."""
 

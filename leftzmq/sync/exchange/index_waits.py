@@ -5,8 +5,9 @@ Knows devices and times. Must not know pages, nor how a bit or disk space become
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Outputs
@@ -20,8 +21,7 @@ RETRY_S: Final[dict[ProblemKind, float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Wait:
+class _Wait(Struct, frozen=True):
     kind: ProblemKind
     until: float
 

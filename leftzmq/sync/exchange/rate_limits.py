@@ -16,6 +16,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.errors import Refusal
 from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
 from leftzmq.sync.facts import StrangerRefused
@@ -46,8 +48,7 @@ from leftzmq.wire.messages import (
 from leftzmq.wire.strict import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """a_second: how many messages a device may send over a long time. burst: how many at once after
     a silence. step_bytes: a message counts once for each step that it begins, because long messages
     are more work."""

@@ -8,8 +8,10 @@ of the old version, the stat is stored (sync/versions/withheld).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
@@ -40,8 +42,7 @@ JUDGED_A_TURN: Final = 64  # paths (about 50 us each)
 TWINS_LOOKED_AT: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Struct, frozen=True):
     """A sighting that may be part of a flood.
 
     lost: a file of ours would be lost
@@ -74,8 +75,7 @@ class Suspect:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
+class _Allowed(Struct, frozen=True):
     """A path that is gone, and is no part of a flood. It is looked at once more.
 
     until: monotonic. lost: a file is lost if that look finds it gone, too

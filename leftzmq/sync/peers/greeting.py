@@ -9,8 +9,9 @@ asks over the link that it dialed while that is up, else over the other's.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import device_mark
@@ -76,8 +77,7 @@ _HALTED: Final[dict[StopCause | None, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OurSide:
+class OurSide(Struct, frozen=True):
     """What we say of ourselves in hello and welcome."""
 
     name: str

@@ -7,8 +7,9 @@ Knows secrets and proofs. Must not know links (greeting does), what follows from
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import Stop, StopCause
@@ -34,8 +35,7 @@ class Shared(Protocol):
     def standing_for(self, device: DeviceKey) -> Standing: ...
 
 
-@dataclass(frozen=True, slots=True)
-class GoneFolder:
+class GoneFolder(Struct, frozen=True):
     """A folder that was taken off this device while the agent ran."""
 
     keys: FolderKeys

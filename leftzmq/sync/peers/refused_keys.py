@@ -7,8 +7,9 @@ Knows keys, addresses and time. Must not know how a key is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.sync.facts import Stranger
 
@@ -17,8 +18,7 @@ LATELY_S: Final = 600.0
 """A device that tries to connect tries at least every 10 s, and is reported once a minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """first, last: when the key was refused (monotonic seconds). times: how often that was
     reported, at most once a minute."""
 

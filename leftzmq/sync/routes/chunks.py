@@ -6,7 +6,8 @@ Knows which jobs answer them. Must not know which chunks they are about.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.download.downloader import Downloader
@@ -35,8 +36,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRoutes:
+class ChunkRoutes(Struct, frozen=True):
     """One per agent."""
 
     folders: Mapping[str, Folder]

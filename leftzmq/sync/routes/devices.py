@@ -6,8 +6,9 @@ Knows which machine each message is for. Must not know what a message asks for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.download.downloader import Downloader
@@ -50,8 +51,7 @@ from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.messages import Done, EpochWanted, Get, Giving, Have, IndexSince, Reading
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRoutes:
+class DeviceRoutes(Struct, frozen=True):
     """folder_of: returns the folder of a tag, if that device said hello with it."""
 
     folders: Mapping[str, Folder]

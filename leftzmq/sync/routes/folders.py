@@ -6,8 +6,9 @@ Knows which machines hold state of a folder. Must not know why it is stopped, no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.actions import Outputs
@@ -34,8 +35,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 
 
-@dataclass(frozen=True, slots=True)
-class FolderRoutes:
+class FolderRoutes(Struct, frozen=True):
     """One per agent. begin: returns the outputs that follow when a folder begins anew."""
 
     folders: Mapping[str, Folder]

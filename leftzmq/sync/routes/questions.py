@@ -6,8 +6,9 @@ Knows which machine needs which result. Must not know who asked, or what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.ignored import IgnoreQuestions
@@ -31,8 +32,7 @@ from leftzmq.sync.jobs import (
 from leftzmq.sync.routes.table import Routes
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionRoutes:
+class QuestionRoutes(Struct, frozen=True):
     """One per agent; the trash keepers are per folder."""
 
     wait_questions: WaitQuestions

@@ -6,8 +6,9 @@ Knows which machines receive it, in which order. Must not know what counts as a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.wait import WaitQuestions
@@ -38,8 +39,7 @@ from leftzmq.sync.jobs import (
 from leftzmq.sync.routes.table import Routes
 
 
-@dataclass(frozen=True, slots=True)
-class ShareRoutes:
+class ShareRoutes(Struct, frozen=True):
     """wall_ns: returns the unix time of the fact that is handled, in ns."""
 
     wait_questions: WaitQuestions

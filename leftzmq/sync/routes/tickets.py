@@ -5,8 +5,9 @@ Knows which machines wait for the same paths. Must not know what is done to the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.facts import (
@@ -21,8 +22,7 @@ from leftzmq.sync.jobs import Applied, Discarded, RoomMade, RoomSeen, StagingCle
 from leftzmq.sync.routes.table import Routes, Stir
 
 
-@dataclass(frozen=True, slots=True)
-class TicketRoutes:
+class TicketRoutes(Struct, frozen=True):
     """One for all folders."""
 
     stir: Stir

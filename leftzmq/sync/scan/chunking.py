@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.disk.scan.sighting import SliceSighting
 from leftzmq.tree.entry import ScanKey
 
@@ -51,8 +53,7 @@ class _Cutting:
         return bool(self.again) and self.again[0].before == self.parts[-1].after
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """rows: packed
     noise: the file looks encrypted
     grew: the file is longer now

@@ -8,8 +8,10 @@ Knows counts, and the rule that did most. Must not know which paths these are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.errors import Problem, ProblemKind, counted
 from leftzmq.index.store import Store
@@ -23,8 +25,7 @@ _META: Final = "much ignored"
 _ALL: Final = "."  # the share's root, as the path of a Problem
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOut:
+class TakenOut(Struct, frozen=True):
     """What a change of rules took out of sync.
 
     files: how many. of: how many this device had in the folder of all devices

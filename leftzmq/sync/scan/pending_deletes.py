@@ -16,10 +16,12 @@ Knows sightings and time; pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from itertools import islice
 from math import inf
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.sync.versions.held_sightings import HeldSightings
@@ -41,8 +43,7 @@ number alone."""
 OTHERS_A_TURN: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     sighting: Sighting
     since: float  # monotonic
     until: float

@@ -12,8 +12,9 @@ carried out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from leftzmq.index.reader import Reader
 from leftzmq.sync.versions.index_view import IndexView
@@ -60,8 +61,7 @@ def _ours(reader: Reader) -> Iterator[str]:
         after = found[-1][0]
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
+class Apart(Struct, frozen=True):
     """path: what cannot be here, a path or a directory above it
     other: the spelling that is here
     """

@@ -7,21 +7,20 @@ how much is too much.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from leftzmq.index.rows import Row, row_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HeldCount:
+class HeldCount(Struct, frozen=True):
     """bytes: the bytes that the entries take up in the index"""
 
     entries: int = 0
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(Struct, frozen=True):
     """paths: paths of which one device has a version that another one lacks
     bytes: the sizes of those versions
     """

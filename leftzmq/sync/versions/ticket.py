@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from leftzmq.index.rows import Row
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.plan import Held
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """Derived from the rows, never stored.
 
     entry:   the version to be taken (the highest rank that a reachable device holds)

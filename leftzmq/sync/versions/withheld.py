@@ -10,9 +10,10 @@ kept in memory. Must not know when something is withheld (the guard does).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.index.schema import NOTHING_LIES
 from leftzmq.index.store import Store
@@ -36,8 +37,7 @@ WANTED_BACK: Final = (WhyWithheld.GIVES_WAY, WhyWithheld.WANTED)
 NOTHING_TOLD: Final = (0, b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What lies at a path: the stat with which it was found.
 
     had: stamp and writer of the version that we had announced there. The next version that we have

@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from leftzmq.sync.link import DeviceKey
 
@@ -19,8 +20,7 @@ _TCP: Final = (socket.AF_INET, socket.AF_INET6)
 _NOT_OURS: Final = (errno.EADDRNOTAVAIL, errno.ENODEV)  # the latter: its interface is gone, too
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionEnds:
+class ConnectionEnds(Struct, frozen=True):
     """The ends of a TCP connection. here, there: addresses in the socket module's form for that
     family."""
 

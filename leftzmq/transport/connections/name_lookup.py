@@ -11,9 +11,10 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.connections.ends import ConnectionEnds
@@ -22,8 +23,7 @@ ANSWER_S: Final = 1.5
 """For a device at the old address to answer: several round trips, and a lost packet."""
 
 
-@dataclass(frozen=True, slots=True)
-class LookedUpName:
+class LookedUpName(Struct, frozen=True):
     """host: as the config has it; ends: of the connection that was made with it."""
 
     device: DeviceKey

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import ifaddr
+from msgspec import Struct
 
 from leftzmq.endpoint import Endpoint
 from leftzmq.pairing.code import MAX_ADDRESS_BYTES, MAX_OF_A_KIND
@@ -26,8 +26,7 @@ _EVERY: Final = ("0.0.0.0", "::")
 _FAR: Final = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reachable:
+class Reachable(Struct, frozen=True):
     """addresses: IPv4 and IPv6, that of the default route first among its kind."""
 
     addresses: tuple[str, ...]

@@ -12,8 +12,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from leftzmq.content.keys import LOCAL_MARK_BYTES, local_mark
 from leftzmq.endpoint import Endpoint
@@ -39,8 +40,7 @@ CLOSE_S: Final = 1.0
 _NAME_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class HeardAgent:
+class HeardAgent(Struct, frozen=True):
     """What an agent in the network announces. name: of its announcement, random."""
 
     name: str

@@ -10,12 +10,12 @@ So these are not in it: `*~` and `*.bak` (copies that a user asked for), `._*` a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Litter:
+
+class Litter(Struct, frozen=True):
     """rule: a line as in a file of ignore rules. source: the program that makes such names, and
     what for."""
 

@@ -8,8 +8,9 @@ A literal name, `*.ext` and a literal path are one look-up each. All else is one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.tree.ignoring.automaton import NONE, Automaton, Memory, State
 from leftzmq.tree.ignoring.pattern import Pattern
@@ -21,8 +22,7 @@ Last = tuple[int, int]
 _NO_NAMES: Final[dict[bytes, Last]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A folder as the rules of one file see it.
 
     path: of the folder, from the file's folder on; "" is the file's folder

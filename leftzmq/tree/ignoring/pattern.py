@@ -9,9 +9,10 @@ compared byte for byte on every disk, so that a rule means the same on all devic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.errors import RuleFault
 
@@ -49,8 +50,7 @@ def bytes_of(taken: int) -> Iterator[int]:
         taken ^= low
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One rule without its place.
 
     text: the pattern without `!`, without the slash before it and the one behind it

@@ -9,8 +9,11 @@ A line that is wrong has no effect; the others hold. A file that is too large or
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.errors import RuleFault
 from leftzmq.tree.conflict import CONFLICT_MARK
@@ -31,8 +34,7 @@ _USES_GITIGNORE: Final = b"gitignore"
 _MARK: Final = CONFLICT_MARK.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """line: its number in the file, from 1 on. text: the line, without spaces at its end."""
 
     line: int
@@ -40,8 +42,7 @@ class Rule:
     pattern: Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(Struct, frozen=True):
     """line: its number, from 1 on; 0: the file as a whole. text: the line, or ""."""
 
     line: int
@@ -55,8 +56,7 @@ class Mistake:
         return f"{place}{text}{self.fault.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFile:
+class RuleFile(Struct, frozen=True):
     """What one file says.
 
     rules: in the order of their lines

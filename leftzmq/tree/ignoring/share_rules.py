@@ -19,10 +19,14 @@ answer. Rules are replaced, never changed: a value may be asked by several threa
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.errors import RuleFault
 from leftzmq.tree.conflict import CONFLICT_MARK, read_name
@@ -62,8 +66,7 @@ class Group(Enum):
     LITTER = "litter"
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """Why a path is ignored.
 
     file: the path of the rule file; "" for the other two groups
@@ -88,8 +91,7 @@ class Ignored:
                 return f"the built-in list has {self.rule.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """A rule file that holds at a path, but cannot be read now, so that nobody knows all rules
     there. file: its path; "": the local rules"""
 
@@ -97,8 +99,7 @@ class Closed:
     mistake: Mistake
 
 
-@dataclass(frozen=True, slots=True)
-class HoldingFile:
+class HoldingFile(Struct, frozen=True):
     """A rule file that holds. mistakes: of single lines, in their order. unread: why it cannot be
     read now; its rules are then those of an earlier reading"""
 
@@ -131,8 +132,7 @@ def is_rule_file(path: str) -> bool:
     return original_name(name_of(path)) in (LEFTIGNORE, GITIGNORE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """The rules of one file, or of a list, as one folder sees them. file: its path, or ""."""
 
     group: Group
@@ -223,7 +223,7 @@ class FolderRules:
         """With the rule files in the folder itself; the first layer goes before all others."""
         if self.files_in_force() + sum(map(len, layers)) > MAX_FILES_IN_FORCE:
             closed, layers = _crowded(self.path), ()
-        return replace(
+        return dataclasses.replace(
             self,
             closed=closed or self.closed,
             uses_gitignore=uses_gitignore,

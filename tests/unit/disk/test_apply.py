@@ -6,11 +6,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.disk.apply.apply import apply
 from leftzmq.disk.apply.flush import GROUP_FROM, Alone, Flushes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.config import MAX_PEERS, Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
 from leftzmq.errors import ConfigError
@@ -55,7 +56,7 @@ def test_an_invitation_from_before_there_were_modes_is_to_write() -> None:
     older = json.loads(text_of(LEARNT))
     del older["invitations"][0]["mode"]
     found = read(json.dumps(older).encode(), "f")
-    assert found.invitations == (replace(INVITATION, mode="full"),)
+    assert found.invitations == (dataclasses.replace(INVITATION, mode="full"),)
 
 
 def test_a_folder_of_an_earlier_file_is_not_held() -> None:
@@ -99,7 +100,7 @@ def test_an_invitation_from_before_there_were_questions_asks_nothing() -> None:
     for name in ("asks", "answers"):
         del value["invitations"][0][name]
     (found,) = read(json.dumps(value).encode(), "f").invitations
-    assert found == replace(INVITATION, asks=False, answers=())
+    assert found == dataclasses.replace(INVITATION, asks=False, answers=())
 
 
 def test_a_device_that_is_met_anew_keeps_its_name_and_is_called_at_its_new_address() -> None:

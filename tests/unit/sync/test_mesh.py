@@ -6,11 +6,11 @@ import errno
 import os
 import random
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.fs.real import RealDirectory

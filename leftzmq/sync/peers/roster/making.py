@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import key_text
 from leftzmq.errors import RosterError
@@ -41,8 +43,7 @@ class Signatory:
     sign: Callable[[bytes], bytes] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Newcomer:
+class Newcomer(Struct, frozen=True):
     """A device to be let in."""
 
     device: DeviceKey

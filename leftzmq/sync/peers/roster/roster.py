@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from leftzmq.content.ids import StatementId, digest_of
 from leftzmq.content.key_text import key_text
@@ -38,8 +39,7 @@ MAX_STATEMENTS: Final = 8_192
 Mode = Literal["full", "read"]
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """What became of a statement.
 
     new: it, and those that had waited for it; () where it was known, waits or is refused
@@ -53,8 +53,7 @@ class Added:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RosterMember:
+class RosterMember(Struct, frozen=True):
     """A live member. name: as it calls itself, or as the one who let it in calls it; a label.
 
     admissions: ids of those that let it in
@@ -68,8 +67,7 @@ class RosterMember:
     admissions: tuple[StatementId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Crowding:
+class Crowding(Struct, frozen=True):
     """The roster is far longer than a folder needs: `device` signed most of it, `signed` of
     `statements`."""
 
@@ -456,8 +454,7 @@ class Roster:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _SignedSelf:
+class _SignedSelf(Struct, frozen=True):
     id: StatementId
     statement: SelfStatement
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 from leftzmq.content.epochs import Epochs
 from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import key_beginning
@@ -56,8 +58,7 @@ class KeepsRosters(Protocol):
         """Forget all of a folder, pins too."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderMember:
+class FolderMember(Struct, frozen=True):
     """Another device that is in at least one folder of ours.
 
     name: as it calls itself, or as the one who let it in calls it; endpoints: where it listens

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from leftzmq.content.ids import StatementId, digest_of
 from leftzmq.sync.link import DeviceKey
@@ -27,8 +28,7 @@ Removals = Mapping[StatementId, Removal]
 _May = Callable[[StatementId, StatementId], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What follows from a set of statements.
 
     counting: the removals that count, by the device that they name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.config import MAX_PEERS, PeerConfig
 from leftzmq.content.keys import derive_epoch

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.config import MAX_PEERS, Endpoint, PeerConfig
 from leftzmq.content.keys import derive_epoch, derive_keys

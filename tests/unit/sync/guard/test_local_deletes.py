@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.losses import LossCount

@@ -5,10 +5,10 @@ And `wait`: who only claims to have a folder keeps nobody waiting.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark, pair_of
 from leftzmq.content.seal import fresh_nonce, seal_row
