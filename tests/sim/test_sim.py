@@ -54,7 +54,7 @@ def _told(seed: int) -> str:
 def test_a_run_is_the_same_in_every_process() -> None:
     code = (
         "from tests.sim.plan import plan_of, run\n"
-        "print([run(plan_of(seed)).digest for seed in range(40, 60)])"
+        "print([run(plan_of(seed)).digest for seed in range(40, 50)])"
     )
     said = [
         subprocess.run(
@@ -66,7 +66,7 @@ def test_a_run_is_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert said[0] == said[1] and said[0].count(b"'") == 40
+    assert said[0] == said[1] and said[0].count(b"'") == 20
 
 
 def test_a_plan_is_told_in_one_word() -> None:

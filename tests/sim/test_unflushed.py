@@ -8,6 +8,7 @@ import errno
 import os
 import random
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,7 +26,8 @@ from tests.sim.world import Knobs, SimDevice, World
 
 TREE = ("f", "t/a", "t/b/c", "t/b/d/e")
 MANY = tuple(f"many/{number}/f" for number in range(GROUP_FROM))
-EACH = 5  # every fifth call of the applier is tried, of 60 to 200
+EACH = 12  # every twelfth call of the applier is tried, of 60 to 200: each day others
+FIRST = time.time_ns() // 86_400_000_000_000 % EACH
 SICK_S = 8.0
 FLUSHING = ("open folder", "flush")
 
@@ -181,13 +183,15 @@ def tried(deed: str, begin: Callable[[SimDevice], list[str]]) -> bool:
         b.start()
         world.run_until(world.now + 30.0)
         settle(world)
-        assert laws.tree_of(a) == wanted, f"told as a user's doing, after {befell}"
-        assert laws.tree_of(b) == wanted, f"not made good, after {befell}"
+        assert laws.tree_of(a) == wanted, (
+            f"told as a user's doing, after {befell} (from {FIRST} on)"
+        )
+        assert laws.tree_of(b) == wanted, f"not made good, after {befell} (from {FIRST} on)"
         return bool(befell)
 
 
 def tried_until_none_is_left(deed: str, begin: Callable[[int, SimDevice], list[str]]) -> None:
-    number = 0
+    number = FIRST
     while tried(deed, partial(begin, number)):
         number += EACH
     assert number > EACH, "nothing befell it"

@@ -13,7 +13,7 @@ from leftzmq.sync.facts import FolderStopped
 from leftzmq.tree.accepted import NOTHING
 from tests.helpers.mesh import Device, Mesh
 from tests.unit.sync.guard.test_guard import _unguarded, ask, held, settle
-from tests.unit.sync.guard.test_losses import empty, filled, spoil
+from tests.unit.sync.guard.test_losses import LOST, empty, filled, spoil
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +36,8 @@ def test_what_is_held_stays_held_and_what_is_accepted_stays_so(
     spoil(a, empty)
     settle(mesh)
     open_anew(mesh, a, cause)
-    assert held(a) == {"here": 150} and b.tree() == before
-    assert ask(mesh, a, "accept")["held"] == {"here": 150}
+    assert held(a) == {"here": LOST} and b.tree() == before
+    assert ask(mesh, a, "accept")["held"] == {"here": LOST}
     assert held(a) == held(b) == {} and a.tree() == b.tree() != before
     accepted = a.folder.index_view.accepted
     assert accepted != NOTHING and b.folder.index_view.accepted == accepted
@@ -54,10 +54,10 @@ def test_what_others_did_stays_held(mesh: Mesh, cause: StopCause) -> None:
     a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     spoil(a, empty)
     settle(mesh)
-    assert held(b) == {"elsewhere": 150} and b.tree() == before
+    assert held(b) == {"elsewhere": LOST} and b.tree() == before
     open_anew(mesh, b, cause)
-    assert held(b) == {"elsewhere": 150} and b.tree() == before
-    assert ask(mesh, b, "revert")["held"] == {"elsewhere": 150}
+    assert held(b) == {"elsewhere": LOST} and b.tree() == before
+    assert ask(mesh, b, "revert")["held"] == {"elsewhere": LOST}
     assert a.tree() == b.tree() and held(a) == held(b) == {}
     now = b.tree()
     assert not [path for path, what in before.items() if now.get(path) != what]
