@@ -436,12 +436,13 @@ def no_folder_lost(
     """I2 for folders: a folder that a user made, and nobody deleted, is there. It may also have
     been renamed along with a folder above it, which a disk that folds names respelled as others had
     done (and then deleted under the new spelling). Or a user renamed a folder above it while the
-    device was making the folder there. Or a user did so while the folder
-    was being removed there, as another device had: no one call opens a folder and removes what is
-    in it, and nothing was in it. Or he put it at the name of a conflict copy between the rename
-    that makes the copy and the look there: no one call renames a file only if it is the one that is
-    meant, so what lies there may as well be what he wrote at the old name just before. It is at the
-    old name then. among: the devices whose users' folders are judged; None: all."""
+    device was making the folder there: it came along, and he may have moved or deleted it since. Or
+    a user did so while the folder was being removed there, as another device had: no one call opens
+    a folder and removes what is in it, and nothing was in it. Or he put it at the name of a
+    conflict copy between the rename that makes the copy and the look there: no one call renames a
+    file only if it is the one that is meant, so what lies there may as well be what he wrote at the
+    old name just before. It is at the old name then. among: the devices whose users' folders are
+    judged; None: all."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     there |= {folded(path) for path in ledger.gone_folders} if folds else set()
@@ -451,13 +452,8 @@ def no_folder_lost(
         if among is not None and not ledger.made_folders[path] & set(among):
             continue
         if any(
-            is_within(path, old) and tree.get(new + path[len(old) :]) == ("folder",)
-            for old, new in ledger.renamed
-        ):
-            continue
-        if any(
             old == path and (tree.get(new) == ("folder",) or new in ledger.gone_folders)
-            for old, new in ledger.at_copies
+            for old, new in ledger.at_copies | ledger.made_elsewhere
         ):
             continue
         if tree.get(path) != ("folder",) and not ledger.restored:

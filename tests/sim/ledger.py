@@ -66,6 +66,9 @@ class Ledger:
     at_copies: set[tuple[str, str]] = field(default_factory=set)
     """Folders that a user put at the name of a conflict copy while a job moved the old version
     there, and where they are if the job took them for that version."""
+    made_elsewhere: set[tuple[str, str]] = field(default_factory=set)
+    """Folders that a job was to make while a user renamed a folder above them, and where each is
+    then: the job has the folder above open, wherever that is by the time of its next call."""
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
     renames: set[tuple[str, str]] = field(default_factory=set)  # of any path, by users
     restored: bool = False

@@ -524,6 +524,45 @@ def test_a_folder_that_is_just_being_removed_as_elsewhere_may_go_where_it_is_mov
             laws.no_folder_lost(world, ledger, tree)
 
 
+@pytest.mark.parametrize("then", ("", "moves", "deletes"))
+def test_a_folder_that_is_just_being_made_comes_along_where_the_one_above_is_moved(
+    world: World, then: str
+) -> None:
+    """B's user moves the folder above in the instant of the call, and perhaps finds there what he
+    then moves or deletes."""
+    users, ledger = users_of(world)
+    a, b = world.devices["A"], world.devices["B"]
+    users._make_folder(a, "d")
+    a.touched()
+    settle(world)
+    before = b.calls.before
+
+    def moves(call: str, path: str) -> None:
+        before(call, path)
+        if call == "make_folder" and b.hands.at("d") is not None:
+            users._rename(b, "d", "e")
+
+    b.calls.before = moves
+    users._make_folder(a, "d/s")
+    a.touched()
+    world.run_to(lambda: b.hands.at("e/s"))
+    match then:
+        case "moves":
+            users._rename(b, "e/s", "f")
+        case "deletes":
+            users._delete(b, "e/s")
+    b.touched()
+    settle(world)
+    tree = all_hold(world, ledger)
+    assert (
+        "d/s" not in tree and ("e/s" in tree) is (not then) and ("f" in tree) is (then == "moves")
+    )
+    laws.no_folder_lost(world, ledger, tree)
+    ledger.made_elsewhere.clear()
+    with pytest.raises(laws.Broken, match="I2 folder"):
+        laws.no_folder_lost(world, ledger, tree)
+
+
 @pytest.mark.parametrize("late", (False, True))
 def test_a_folder_at_the_name_of_a_copy_may_be_taken_for_the_old_version(
     world: World, late: bool

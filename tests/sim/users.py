@@ -304,13 +304,16 @@ class Users:
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
         # The job has the folder above open, wherever that is by the time of its next call.
-        going = [to + at[len(path) :] for at in _to_be_removed(device) if at in folders]
+        going = [to + at[len(path) :] for at in _done_to(device, Verb.REMOVE) if at in folders]
+        comes = [at for at in _done_to(device, Verb.MAKE_DIRECTORY) if is_within(at, path)]
+        made_elsewhere = {(at, to + at[len(path) :]) for at in comes if at not in folders}
         if not device.hands.rename(path, to):
             return ""
         if any(at.endswith(".lefting") for at, _ in below):
             self.carried(device, to)
         self._ledger.adrift.update(old)
         self._ledger.going_folders.update(at for at in going if at != to)
+        self._ledger.made_elsewhere |= made_elsewhere
         self._took(device, folders)
         self._ledger.renames.add((path, to))
         if path in folders:
@@ -443,10 +446,10 @@ def _is_old_version(path: str, inode: Inode) -> bool:
     return path.endswith(".lefting") and inode.users
 
 
-def _to_be_removed(device: SimDevice) -> list[str]:
-    """What the job that runs now takes away, because another device did."""
+def _done_to(device: SimDevice, verb: Verb) -> list[str]:
+    """The paths at which the job that runs now does this, because another device did."""
     operations = device.job.operations if isinstance(device.job, Apply) else ()
-    return [each.path for each in operations if each.verb is Verb.REMOVE]
+    return [each.path for each in operations if each.verb is verb]
 
 
 def _taken_for_old(device: SimDevice, path: str) -> Iterator[tuple[str, str]]:
