@@ -17,6 +17,7 @@ from leftzmq.content.ids import chunk_id
 from leftzmq.errors import Problem, ProblemKind, RuleFault
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import Mistake, RuleFile, parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, Group, IgnoreRules, is_rule_file
@@ -132,17 +133,24 @@ def judge(world: World, ledger: Ledger) -> None:
 
 def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
     """What agents took away although no user had: a rule makes no delete, here or elsewhere. Whose
-    device ignores it may have it still; but nobody has it any more who keeps it."""
+    device ignores it may have it still; but nobody has it any more who keeps it. What lost lies in
+    the trash of a device that had its conflict copy already: that has it still, though the copy may
+    be ignored since, as it is judged by the name of its file."""
     stays: set[Content | None] = set()
     trash: dict[Content, str] = {}
     for device in world.alive:
         rules = rules_of(device)
+        trashed: list[Content] = []
+        copies: set[Content | None] = set()
         for path, inode in device.disk.everything():
             content = content_of(inode)
             if content is not None and path.startswith(TRASH):
-                trash[content] = device.name
+                trashed.append(content)
             elif not is_ignored(rules, path, inode.kind):
                 stays.add(content)
+            elif is_conflict_name(path):
+                copies.add(content)
+        trash |= {content: device.name for content in trashed if content not in copies}
     for content, name in trash.items():
         value = ledger.values.get(content)
         if value is None or value.ended or value.replaced or content in ledger.moved:

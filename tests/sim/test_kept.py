@@ -133,6 +133,31 @@ def test_an_agent_that_takes_what_it_knows_to_be_ignored_is_found(street: Street
         folder.unlink("p")
 
 
+def test_a_version_that_lost_is_in_its_copy_also_when_that_is_ignored(street: Street) -> None:
+    """B has the copy from A before it takes what won: the old version goes to its trash."""
+    street.cut("AC", "BC")
+    street.write("A", "p", "one")
+    street.rest()
+    street.write("C", "p", "two")
+    street.rest()
+    street.cut("BC")
+    street.rest()
+    street.cut()
+    street.settle()
+    street.write("A", ".leftignore", "p\n")
+    street.settle()
+    assert street.text("A", "p") == street.text("B", "p") == "two"
+    device = street["B"]
+    paths = {path: bytes(inode.data) for path, inode in device.disk.everything()}
+    old = [path for path, data in paths.items() if data == b"one"]
+    (copy,) = [path for path in old if not path.startswith(kept_laws.TRASH)]
+    assert len(old) == 2 and copy.startswith("p.conflict-")
+    assert kept_laws.is_ignored(kept_laws.rules_of(device), copy, Kind.FILE)
+    device.hands.delete(copy)
+    (said,) = kept_laws._taken_away(street.world, street.ledger)
+    assert said.startswith("B took away what A wrote at p")
+
+
 def test_a_secret_is_one_until_a_user_ends_its_rule(street: Street) -> None:
     secrets = street.witness.secrets
     assert not secrets.are_safe_at("p")
