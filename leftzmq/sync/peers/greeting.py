@@ -344,7 +344,9 @@ class Peers:
         row of its hello was skipped then. So the device is asked to greet us once more.
 
         What the device said when it greeted us counts again at once. A request of the device over
-        its other link may arrive before its answer, and would otherwise belong to no member.
+        its other link may arrive before its answer, and would otherwise belong to no member. Not
+        where the device is out by now: the word that lets another one in again may remove this one,
+        and `on_member_excluded` is still to come.
         """
         out: Outputs = []
         for peer in self.by_key.values():
@@ -356,7 +358,8 @@ class Peers:
                 out.append(again(peer, peer.came))
             link = self.control_link(peer.key)
             if link is not None:
-                theirs = tuple(at for at in peer.folders if at.folder == folder)
+                is_out = self._membership.excludes(folder, peer.key)
+                theirs = tuple(at for at in peer.folders if at.folder == folder and not is_out)
                 out.append(PeerGreeted(link, theirs))
         return out
 

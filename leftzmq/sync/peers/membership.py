@@ -59,7 +59,7 @@ class Membership:
         excludes: Callable[[str, DeviceKey], bool],
     ) -> None:
         self._us, self._folders, self._nonce = us, folders, nonce
-        self._excludes = excludes
+        self.excludes = excludes
         self._gone: dict[bytes, tuple[str, GoneFolder]] = {}  # by the tag of its secret
 
     def on_folder_gone(self, id: str) -> None:
@@ -100,7 +100,7 @@ class Membership:
                 folder.keys, self._us, device, _said_of(id, folder, device), self._nonce()
             )
             for id, folder in self._named().items()
-            if id in proved and not self._excludes(id, device)
+            if id in proved and not self.excludes(id, device)
         ]
 
     def proved_by(
@@ -115,7 +115,7 @@ class Membership:
         expected = {
             folder_rows.proof_of(folder.keys, device, self._us): (id, folder)
             for id, folder in self._named().items()
-            if not self._excludes(id, device)
+            if not self.excludes(id, device)
         }
         found: list[Standing | Halted] = []
         for row in rows:

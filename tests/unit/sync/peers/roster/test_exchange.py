@@ -179,6 +179,24 @@ def test_who_stayed_connected_hears_at_once_that_it_is_let_in_again(three: Membe
     assert three["C"].tree() == three["A"].tree()
 
 
+def test_who_is_removed_as_another_is_let_in_again_is_asked_for_nothing(tmp_path: Path) -> None:
+    """One word brings both. Who is in again is greeted anew, as are all others, but for the one
+    that is out: it stays connected, as a device of peer.toml does."""
+    mesh = Members(tmp_path, "ABCD")
+    mesh.begins("ABCD")
+    mesh.removes("A", "C")
+    a, again = mesh["A"], Newcomer(mesh["C"].key, "C")
+    a.rosters.let_in(FOLDER, again, a.rosters.folders[FOLDER].last_number)
+    a.rosters.remove(FOLDER, mesh["D"].key, False)
+    mesh.sent.clear()
+    a.take(RosterGrew(FOLDER))
+    mesh.settle()
+    for name in "AB":
+        assert mesh.live(name) == "ABC" and "D" not in mesh.shares_with(name)
+    asked = {(each.sender, each.to) for each in mesh.sent if isinstance(each.message, IndexSince)}
+    assert ("A", "C") in asked and not asked & {("A", "D"), ("B", "D")}
+
+
 def test_the_removal_reaches_one_who_was_away_from_any_member(three: Members) -> None:
     three["B"].kill()
     three.settle()
