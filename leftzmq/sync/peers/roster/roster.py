@@ -278,6 +278,14 @@ class Roster:
         """Return the removals of a device that count: those that an invitation has to lift."""
         return self.judgement.counting.get(device, ())
 
+    def removals_not_lifted(self, device: DeviceKey) -> tuple[StatementId, ...]:
+        """Return the removals by which a device is out: those of it that no valid admission lifts;
+        all, if each is lifted by one admission or another."""
+        removals, valid = self.removals_of(device), self.judgement.valid
+        ours = (self._admissions[id] for id in valid if self._admissions[id].device == device)
+        lifted = {removal for admission in ours for removal in admission.over}
+        return tuple(removal for removal in removals if removal not in lifted) or removals
+
     def says_nothing_of(self, device: DeviceKey) -> bool:
         """Return whether a full member is to let in this device, which has the folder's secret and
         an entry of ours: no admission of it is valid, and it was never removed."""

@@ -227,9 +227,9 @@ class Rosters:
         return not roster.is_live(self.me.device) and roster.knows(self.me.device)
 
     def remover(self, id: str, device: DeviceKey) -> str:
-        """Return the name of a member that removed a device."""
+        """Return the name of a member that removed a device, and whose removal still holds."""
         roster = self.folders[id].roster
-        signers = [roster.signer(removal) for removal in roster.removals_of(device)]
+        signers = [roster.signer(removal) for removal in roster.removals_not_lifted(device)]
         for signer in signers:
             if signer == device:
                 return "its own user"

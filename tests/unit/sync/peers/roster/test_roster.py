@@ -344,6 +344,20 @@ def test_who_was_removed_and_invited_again_can_be_removed_again_in_the_same_seco
     assert len(roster.removals_of(key)) == 3
 
 
+def test_who_is_out_is_so_by_the_removals_that_nobody_lifted(say):
+    root = say.root("A")
+    b, r = say.admit("A", "B", root), say.admit("A", "R", root)
+    by_a, by_b = say.remove("A", "R", root), say.remove("B", "R", b)
+    roster, key = roster_of(say.said, [root]), device("R").key
+    assert set(roster.removals_not_lifted(key)) == {by_a.id, by_b.id}
+    roster.add(say.admit("B", "R", b, over=[by_a]), None, 0.0)
+    assert not roster.is_live(key) and roster.removals_not_lifted(key) == (by_b.id,)
+    roster.add(say.admit("A", "R", root, over=[by_b]), None, 0.0)
+    assert not roster.is_live(key), "no admission lifts both"
+    assert set(roster.removals_not_lifted(key)) == {by_a.id, by_b.id}
+    assert roster.removals_not_lifted(device("B").key) == () and r.id in roster.judgement.valid
+
+
 def test_a_restored_device_speaks_above_what_it_had_said():
     roster = founded("B")
     for name in ("b", "bb"):
