@@ -102,6 +102,11 @@ class Reopening:
         """Return when `on_time_passed` has something to do (monotonic seconds)."""
         return min((rest.due for _, rest in self._ready()), default=None)
 
+    def is_over(self, folder: str) -> bool:
+        """Whether the folder is stopped for good, and was not added again since."""
+        rest = self._rests.get(folder)
+        return rest is not None and rest.state is FolderRest.OVER
+
     # -- facts -------------------------------------------------------------------------------------
 
     def on_folder_stopped(self, fact: FolderStopped, now: float) -> None:

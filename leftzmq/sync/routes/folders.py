@@ -75,9 +75,10 @@ class FolderRoutes(Struct, frozen=True):
         return out
 
     def _ended(self, folder: Folder, fact: FolderStopped, now: float) -> Outputs:
-        """The folder is stopped already. A reason that cannot pass replaces one that can."""
+        """The folder is stopped already. A reason that cannot pass replaces one that can. Where the
+        folder was added once more since, it replaces any."""
         assert folder.stopped is not None
-        if fact.stop.cause.can_pass or not folder.stopped.cause.can_pass:
+        if fact.stop.cause.can_pass or self.reopening.is_over(folder.id):
             return []
         folder.stopped = fact.stop
         self.peers.on_folder_stopped(now)
@@ -114,10 +115,11 @@ class FolderRoutes(Struct, frozen=True):
         return [] if folder.stopped else folder.within(partial(folder.on_hold_ended, now))
 
     def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:
-        """A worker tried to open a stopped folder. A new reason is reported."""
+        """A worker tried to open a stopped folder. A new reason is reported, if it was not stopped
+        for good meanwhile."""
+        folder, is_over = self.folders[fact.folder], self.reopening.is_over(fact.folder)
         out: Outputs = [*self.reopening.on_folder_opened(fact, now)]
-        folder = self.folders[fact.folder]
-        if fact.stop is None or fact.stop == folder.stopped:
+        if is_over or fact.stop is None or fact.stop == folder.stopped:
             return out
         folder.stopped = fact.stop
         self.peers.on_folder_stopped(now)

@@ -26,7 +26,7 @@ from leftzmq.sync.reopening import (
     Reopening,
 )
 from leftzmq.wire.local import EventKind
-from tests.helpers.mesh import Device, Mesh
+from tests.helpers.mesh import Device, Held, Mesh
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +103,26 @@ def test_what_cannot_pass_is_not_looked_at(late: bool) -> None:
         reopening.on_time_passed(LOOK_PERIOD_S)
         reopening.on_folder_opened(FolderOpened("a", BROKEN), 5.0)
     assert reopening.deadline() is None and reopening.on_time_passed(1e6) == []
+
+
+OUT = Stop(StopCause.PUT_OUT, "B removed this device")
+
+
+def test_what_ends_while_it_is_being_opened_says_that_and_not_what_the_look_found(
+    mesh: Mesh,
+) -> None:
+    """Nobody looks at it again."""
+    a = mesh.devices["A"]
+    mesh.settle()
+    held = Held(a, OpenFolder)
+    a.take(FolderStopped("share", AWAY))
+    mesh.settle(2 * LOOK_PERIOD_S)
+    job = held.take(OpenFolder)
+    a.take(FolderStopped("share", OUT))
+    a.take(FolderOpened(job.folder, Stop(StopCause.SHARE_UNUSABLE, "it may not be read")))
+    mesh.settle(2 * LOOK_PERIOD_S)
+    assert a.folder.stopped == OUT and not held.jobs
+    assert texts(a) == [AWAY.why, OUT.why]
 
 
 # -- shares that go and come -----------------------------------------------------------------------

@@ -197,6 +197,24 @@ def test_who_is_removed_as_another_is_let_in_again_is_asked_for_nothing(tmp_path
     assert ("A", "C") in asked and not asked & {("A", "D"), ("B", "D")}
 
 
+def test_who_is_removed_once_more_before_its_folder_goes_on_stays_stopped(three: Members) -> None:
+    """It is in again, and its folder waits for the last of its jobs; then another member removes
+    it, and keeps whom it had let in: A's word may hang on that."""
+    c = three["C"]
+    three.removes("A", "C")
+    c.node.reopening.job_begins(FOLDER)
+    three.invites("A", "C")
+    assert three.live("C") == "ABC" and c.folder.stopped is not None
+    three.removes("B", "C", keep_invited=True)
+    assert three.live("C") == "AB"
+    c.node.reopening.job_ended(FOLDER)
+    three.settle()
+    stopped = c.folder.stopped
+    assert stopped is not None and stopped.why.startswith("B removed this device from the folder")
+    three.invites("A", "C")
+    assert three.live("C") == "ABC" and c.folder.stopped is None
+
+
 def test_the_removal_reaches_one_who_was_away_from_any_member(three: Members) -> None:
     three["B"].kill()
     three.settle()
