@@ -419,6 +419,14 @@ class Witness:
 
     # ---- at the end ---------------------------------------------------------------------------
 
+    def may_have_missed(self, device: SimDevice, ledger: Ledger) -> bool:
+        """A known gap: what is written through an ignored name of a file is under its other names,
+        too, and no event tells of that. The next walk of everything finds it."""
+        return any(
+            name == device.name and self._was_ignored(Delete(path, (Kind.FILE, b""), name, when))
+            for when, name, path in ledger.linked
+        )
+
     def excuse(self, ledger: Ledger) -> None:
         """What a user took away where his device did not keep it is no delete for the others. Nor
         is what he took away a moment before it was ignored: a look did not tell it in time. And a

@@ -77,6 +77,8 @@ class Ledger:
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
+    linked: list[tuple[float, str, str]] = field(default_factory=list)
+    """When, on which device and under which names a file with more than one was changed."""
     tombs: set[tuple[str, str]] = field(default_factory=set)  # device, path; of no value
     refused: set[str] = field(default_factory=set)  # devices that were once denied a call
     adrift: set[Content] = field(default_factory=set)  # old versions in folders that users moved

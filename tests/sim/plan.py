@@ -29,6 +29,8 @@ from .world import Knobs, SimDevice, World
 
 QUIET_S: Final = 15.0
 LOOKED_S: Final = 30.0
+WRITTEN_S: Final = 45.0
+"""By then all files are closed that users keep open."""
 NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
 """After so many seconds every device knows that a clone is gone."""
 PATIENCE_S: Final = 600.0
@@ -391,6 +393,9 @@ def _live(plan: Plan, world: World) -> None:
     if world.clones:
         world.run_until(world.now + NOTICED_S)
     if kept is not None and rulers is not None:
+        if ledger.linked:
+            world.run_until(world.now + WRITTEN_S)
+            _walk_where_missed(world, ledger, kept)
         settle(world, kept_laws.is_quiet)
         kept_laws.judge(world, ledger)
         kept_laws.indexes_are_the_disks(world, exact=False)
@@ -415,6 +420,13 @@ def _live(plan: Plan, world: World) -> None:
     stays_quiet(world, ledger)
     if people is not None and (removed := people.remove_one()) is not None:
         member_laws.is_out_soon(world, *removed)
+
+
+def _walk_where_missed(world: World, ledger: Ledger, kept: kept_laws.Witness) -> None:
+    """The hourly walk comes sooner where it alone can find something."""
+    for device in world.alive:
+        if not device.folder.stopped_why and kept.may_have_missed(device, ledger):
+            device.scan()
 
 
 def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:

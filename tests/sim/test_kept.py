@@ -158,6 +158,31 @@ def test_a_version_that_lost_is_in_its_copy_also_when_that_is_ignored(street: St
     assert said.startswith("B took away what A wrote at p")
 
 
+@pytest.mark.parametrize("rule", ("", "x\n"))
+def test_what_is_written_through_an_ignored_name_is_found_by_the_next_walk(
+    street: Street, rule: str
+) -> None:
+    """No event tells of it at the name that is kept. If the other name is kept, too, a look there
+    tells."""
+    street.write("A", "p", "one")
+    if rule:
+        street.write("A", ".leftignore", rule)
+    street.settle()
+    a = street["A"]
+    assert a.hands.hard_link("p", "x")
+    a.touched()
+    street.rest(60.0)
+    street.write("A", "x", "two")
+    street.rest(60.0)
+    assert street.text("A", "p") == "two"
+    assert street.text("B", "p") == ("one" if rule else "two")
+    assert street.witness.may_have_missed(a, street.ledger) is bool(rule)
+    assert not street.witness.may_have_missed(street["B"], street.ledger)
+    a.scan()
+    street.settle()
+    assert street.text("B", "p") == "two"
+
+
 def test_a_secret_is_one_until_a_user_ends_its_rule(street: Street) -> None:
     secrets = street.witness.secrets
     assert not secrets.are_safe_at("p")

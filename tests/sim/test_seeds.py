@@ -330,6 +330,10 @@ PLANS = {
         "16007545/ABCD/10000,0,1,4,5,6,7,7001,8,9/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a file gets a second name, which is ignored, and is written to through that": (
+        "17003084/AB/12000,0,12002,4,12006/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
     "one word lets a device in again and removes another one, and both are connected": (
         "17101959/ABCD/11000,10000,3,5,6,11300,11011,11005,11007,11009,11010/0/slow,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"

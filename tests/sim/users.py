@@ -114,6 +114,8 @@ class Users:
             above, last = device.disk.path_of(folder), name.decode(errors="surrogateescape")
             path = f"{above}/{last}" if above else last
             self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+            if len(inode.where) > 1:
+                self._ledger.linked.append((self._world.now, device.name, path))
 
     def _removed(self, device: SimDevice, path: str, content: Content | None, how: str) -> None:
         if path.endswith(".lefting"):
