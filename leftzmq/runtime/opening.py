@@ -205,8 +205,11 @@ class Openings:
 
     def open_anew(self, id: str) -> None:
         """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or
-        OSError if its index or its secret cannot be used. Then nothing new is open."""
+        OSError if its index or its secret cannot be used. Then nothing new is open. One that was
+        opened and not taken over, as the folder was stopped for good meanwhile, is closed."""
         self._open[id].close_share()
+        if (left := self._anew.pop(id, None)) is not None:
+            left.close()
         opened = self._folder(id, self.keys(self._configs[id]), adopting=False)
         opened.token = self._open[id].token
         try:

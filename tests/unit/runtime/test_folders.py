@@ -238,6 +238,16 @@ def test_a_folder_that_goes_while_it_waits_never_comes(here: Here) -> None:
     assert not any(isinstance(fact, FolderAdded) for fact in here.facts)
 
 
+def test_a_share_that_was_opened_and_not_taken_over_is_closed(here: Here) -> None:
+    """Its folder was stopped for good while a worker opened it, and is opened once more later."""
+    before = open_below(here.base / "one")
+    for _ in range(3):
+        here.openings.open_anew("one")
+    here.by_id["one"].stop(Stop(StopCause.HELD_UP, "for a test"))
+    here.folders.take_over("one")
+    assert open_below(here.base / "one") == before
+
+
 def test_other_limits_are_used_by_jobs_and_by_a_folder_that_is_opened_again(here: Here) -> None:
     limits = Limits(trash_days=7.0)
     here.folders.tune(replace(here.config("one"), limits=limits, patience_s=5.0))
