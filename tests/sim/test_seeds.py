@@ -330,6 +330,9 @@ PLANS = {
         "16007545/ABCD/10000,0,1,4,5,6,7,7001,8,9/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a device is in again, and is removed once more before its folder is opened": (
+        "17002989/ABC/11000,0,1,3,4,5,7,11001,11004,9,10,11,11003,11002/0/news_twice,careful,skews_s"
+    ),
     "a file gets a second name, which is ignored, and is written to through that": (
         "17003084/AB/12000,0,12002,4,12006/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
