@@ -72,10 +72,13 @@ def pack(plan: Plan) -> str:
 
 
 def unpack(packed: str, whole: Callable[[int], Plan]) -> Plan:
-    """The inverse of `pack`; whole: the plan of a seed."""
+    """The inverse of `pack`; whole: the plan of a seed. Raises ValueError if that has not all of
+    these steps: without them it would tell another story."""
     seed, names, keep, large, calm = packed.split("/")
     plan = whole(int(seed))
     numbers = {int(number) for number in keep.split(",") if number}
+    if missing := numbers - {step.number for step in plan.steps}:
+        raise ValueError(f"the plan of seed {seed} has no step {sorted(missing)}")
     knobs = replace(
         plan.knobs, **{name: getattr(Knobs(), name) for name in calm.split(",") if name}
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.plan import plan_of_files, run
+from tests.sim.plan import plan_of, plan_of_files, run
 from tests.sim.shrink import unpack
 
 PLANS = {
@@ -360,8 +360,10 @@ DISKS = {
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_a_story_that_ended_badly(plan: str) -> None:
-    """Those of seeds with members, or with rules, were found before there were any in them."""
-    assert run(unpack(plan, plan_of_files)).broken is None
+    """Where a seed has members, or rules, a plan without them was found before it had any."""
+    steps = plan.split("/")[2].split(",")
+    whole = plan_of if {"11000", "12000"} & {*steps} else plan_of_files
+    assert run(unpack(plan, whole)).broken is None
 
 
 @pytest.mark.parametrize("seed", DISKS, ids=DISKS.get)

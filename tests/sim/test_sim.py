@@ -72,6 +72,8 @@ def test_a_run_is_the_same_in_every_process() -> None:
 def test_a_plan_is_told_in_one_word() -> None:
     plan = plan_of(7)
     assert unpack(pack(plan), plan_of) == plan
+    with pytest.raises(ValueError, match="no step"):
+        unpack("3/AB/0,99999/0/", plan_of)
 
 
 @pytest.mark.parametrize("size", [100, 400_000])
