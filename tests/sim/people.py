@@ -230,6 +230,11 @@ class People:
         if self._over or not guest.alive or guest.name in self._leaving:
             return
         self._world.say(guest, f"  joins by {device.name}")
+        try:
+            guest.rosters.keep_beginning(guest.keys, pins, secret)
+        except LeftError as error:
+            self._world.say(guest, f"  declined: {error}")
+            return
         acquaintance = _acquaintance(guest)
         acquaintance.joined.add(device.name)
         if acquaintance.is_stranger:
@@ -242,13 +247,6 @@ class People:
             guest.add_folder()
         else:
             guest.relist()
-        try:
-            if secret is not None:
-                guest.rosters.hold(FOLDER, secret)
-            if not self._roster(guest).pins:
-                guest.rosters.pin(FOLDER, pins)
-        except LeftError as error:
-            self._world.say(guest, f"  declined: {error}")
 
     def _say_yes(self, guest: SimDevice) -> None:
         if guest.held and guest.alive and not self._over:

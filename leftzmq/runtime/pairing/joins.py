@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from leftzmq.config import MAX_PEERS
 from leftzmq.config.checks import check_share
+from leftzmq.content.keys import derive_keys
 from leftzmq.errors import ConfigError, KeyFileError, UsageError
 from leftzmq.pairing.learnt import JoinMade, LearntDevice, LearntFolder, Origin, name_for_new_peer
 from leftzmq.runtime.pairing.asked_fields import AskedFields
@@ -63,7 +64,9 @@ class JoinVerbs:
         self._wall, self._random = wall, random
 
     def joined(self, asked: AskedFields) -> Joined:
-        """The door of another device has let us in: keep what it said, then act on it."""
+        """The door of another device has let us in: keep what it said, then act on it. Where the
+        roster begins is kept before all that leads to a greeting: who is greeted in between would
+        find a folder without a roster here."""
         id, path = asked.text("folder"), Path(asked.text("path"))
         secret, pins = asked.secret("secret"), asked.pins("pins")
         epoch, wants_hold = asked.epoch("epoch_tag", "epoch_secret"), asked.flag("hold")
@@ -101,11 +104,8 @@ class JoinVerbs:
         with self._file.new_secret(id) as file:
             if here is None:
                 self._keep_secret(file, secret)
+            self._rosters.keep_beginning(derive_keys(secret), pins, epoch)
             self._file.save(learnt)
-        if epoch is not None:
-            self._rosters.hold(id, epoch)
-        if pins and not self._rosters.folders[id].roster.pins:
-            self._rosters.pin(id, pins)
         inviter = next((p.name for p in self._host.config.peers if p.key == device), name)
         at = path if here is None else here.path
         held = self._file.learnt.holds(id)

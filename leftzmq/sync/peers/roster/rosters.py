@@ -281,6 +281,26 @@ class Rosters:
             folder.roster.pin(root)
         self._judge(folder)
 
+    def keep_beginning(
+        self, keys: FolderKeys, pins: Collection[StatementId], secret: bytes | None
+    ) -> None:
+        """Keep what the door of a folder told: where its roster begins, unless it begins somewhere
+        here already, and the secret of its epoch; None: of the first one. To be kept before the
+        folder comes to this device: without it the folder would begin a roster of its own, which
+        need not become one with that of the others. Raises LeftError."""
+        here = next((one for one in self.folders.values() if one.tag == keys.tag), None)
+        if here is not None:
+            if secret is not None:
+                self.hold(here.id, secret)
+            if pins and not here.roster.pins:
+                self.pin(here.id, pins)
+            return
+        kept = self._keeper.load(keys.tag)
+        if secret is not None and secret not in kept.epochs:
+            self._keeper.keep_epoch(keys.tag, secret)
+        if pins and not kept.pins:
+            self._keeper.keep(keys.tag, [], pins)
+
     def let_in(self, id: str, who: Newcomer, known: int) -> Signed:
         """Let a device in by an invitation. Return its admission; that of a member is the one that
         it has.

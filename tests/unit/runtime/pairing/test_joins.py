@@ -106,6 +106,44 @@ def test_a_joiner_begins_at_the_roots_that_the_door_told(world: World, tmp_path:
     assert list(world.rosters.folders["music-k3x9"].roster.pins) == pins
 
 
+class _Killed(BaseException):
+    """The agent ends here."""
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("write", [0, 1])
+def test_a_folder_never_comes_without_the_beginning_that_the_door_told(
+    world: World, tmp_path: Path, write: int, is_kept: bool
+) -> None:
+    """Else it begins a roster of its own at the next greeting."""
+    secret, pin, writes = b"e" * 32, bytes([1]) * 16, iter(range(2))
+
+    def ends() -> None:
+        if next(writes) == write:
+            raise _Killed
+
+    at = "after" if is_kept else "before"
+    setattr(world.keeper, at, ends)
+    door = {"epoch_tag": derive_epoch(secret).tag.hex(), "epoch_secret": secret.hex()}
+    with pytest.raises(_Killed):
+        joins(world, tmp_path / "music", pins=pin.hex(), **door)
+    setattr(world.keeper, at, lambda: None)
+    world.begin()
+    assert [folder.id for folder in world.config.folders] == ["share"]
+    assert joins(world, tmp_path / "music", pins=pin.hex(), **door)["is_new"]
+    folder = world.rosters.folders["music-k3x9"]
+    assert folder.roster.pins == (pin,) and derive_epoch(secret).tag in folder.epochs.held
+
+
+def test_a_join_whose_beginning_cannot_be_kept_makes_no_folder(
+    world: World, tmp_path: Path
+) -> None:
+    world.keeper.fails = True
+    assert "rosters.db" in str(joins(world, tmp_path / "music", pins="01" * 16)["declined"])
+    assert load_learnt(world.state) == Learnt() and "used" not in world.said
+    assert not world.state.secret_file("music-k3x9").exists()
+
+
 @pytest.mark.parametrize("pins", ["zz", "00", "00" * 17])
 def test_a_root_that_is_none_is_declined(world: World, tmp_path: Path, pins: str) -> None:
     assert "names a root" in joins(world, tmp_path / "music", pins=pins)["declined"]["what"]
