@@ -349,6 +349,10 @@ PLANS = {
         "17002402/AB/4000,0,1,3,4,6,7,9/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "a word that rests for who withdrew something, and its line breaks meanwhile": (
+        "18100124/ABC/12000,1000,1,2,3,6,7,8,13,14,12006,7000,1001,12001,12002/0/slow,news_twice,"
+        "careful,skews_s"
+    ),
     "a device is killed in the midst of its join, by one who is no root, and greets that one": (
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"

@@ -95,10 +95,9 @@ class Acknowledged:
         """Tell those who would wait for what is not kept here, every DONE_REST_S at the most.
         Called when all that follows from a fact is done."""
         view = self._index_view
-        if not view.some_apart and not self._owed:
-            return []
-        self._waits = now < self._rests_until
-        if self._waits:
+        may_tell = view.some_apart or bool(self._owed)
+        self._waits = may_tell and now < self._rests_until
+        if not may_tell or self._waits:
             return []
         out: Outputs = []
         for device in sorted(self._members()):

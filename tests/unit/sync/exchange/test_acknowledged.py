@@ -99,6 +99,25 @@ def test_many_edits_one_by_one_are_not_answered_each(mesh: Mesh, a: Device, b: D
     assert seen(a, b).state is MemberState.IN_SYNC
 
 
+def test_a_word_that_rests_for_who_is_gone_meanwhile_costs_no_turns(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """B keeps all: it owes its word only to A, which withdrew something."""
+    for name in ("x", "y"):
+        a.write(name, b"1")
+    mesh.scan_all()
+    mesh.settle()
+    a.folder.keeping.tune(["x"], litter=True)
+    while not dones(b):
+        mesh.settle(DONE_REST_S / 50)
+    a.folder.keeping.tune(["x", "y"], litter=True)
+    while b.folder.acknowledged.deadline() is None:
+        mesh.settle(DONE_REST_S / 50)
+    a.kill()
+    mesh.settle(10 * DONE_REST_S)
+    assert b.folder.acknowledged.deadline() is None
+
+
 def test_a_new_start_has_heard_nothing(mesh: Mesh, a: Device, b: Device, tmp_path: Path) -> None:
     local(mesh, b, "data")
     a.write("data", b"1")
