@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import counting
+from leftzmq.index.rows import Row, counting, ours_of
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Entry
 
@@ -19,8 +19,8 @@ class Heard(Enum):
     """What an entry that another device announced means."""
 
     OLDER = auto()  # the device breaks the rules: it announced a newer version before
-    SAME = auto()  # the device has what we have, and no device has anything else
-    OPEN = auto()  # there may be a ticket now
+    SAME = auto()  # no device has anything but what we have, and nothing was wanted
+    OPEN = auto()  # there may be a ticket now, or none any more
 
 
 def heard(index_view: IndexView, bit: int, entry: Entry, *, anew: bool = False) -> Heard:
@@ -51,7 +51,16 @@ def heard(index_view: IndexView, bit: int, entry: Entry, *, anew: bool = False) 
         after[after.index(same)] = grown
     index_view.change(rows, after)
     held = [row for row in after if row.holders and not row.apart]
-    return Heard.SAME if all(row.is_ours for row in held) else Heard.OPEN
+    is_same = all(row.is_ours for row in held) and not _was_wanted(before, ours_of(rows))
+    return Heard.SAME if is_same else Heard.OPEN
+
+
+def _was_wanted(before: Row | None, ours: Row | None) -> bool:
+    """Whether the version that a device had until now may have been a ticket. What it has now need
+    not be one: it may be of a kind that is not kept here, or, after a withdrawal, what we have."""
+    if before is None or before.apart or before.is_ours:
+        return False
+    return ours is None or ours.entry.rank < before.entry.rank
 
 
 def withdrawn(index_view: IndexView, bit: int, path: str) -> bool:

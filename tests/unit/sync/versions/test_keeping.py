@@ -223,6 +223,29 @@ def test_what_is_heard_of_a_path_that_is_not_kept_waits_for_nobody(a: Agent) -> 
     assert a.view.counters.tickets == 1 and a.store.coming("", 9)[0] == 1
 
 
+@pytest.mark.parametrize("has_older", [False, True])
+def test_a_ticket_ends_when_what_comes_in_its_place_is_not_kept(a: Agent, has_older: bool) -> None:
+    """A folder of a name that only folders are ignored by: the path is to be considered again."""
+    if has_older:
+        a.scan(file())
+    a.view.keeps = lambda path, kind: kind.name != "DIRECTORY"
+    first = made("B", file(text="other", mtime=100))
+    assert a.hear("B", first) is Heard.OPEN and a.resolver.ticket("p") is not None
+    assert a.hear("B", made("B", folder("p"), first)) is Heard.OPEN
+    assert a.resolver.ticket("p") is None
+    assert a.hear("C", made("C", folder("p"), first)) is Heard.SAME, "nothing was wanted"
+
+
+def test_a_ticket_ends_when_its_device_withdrew_it_and_has_what_we_have(a: Agent) -> None:
+    a.scan(file())
+    ours = a.has("p")
+    assert ours is not None
+    assert a.hear("B", made("B", file(text="other", mtime=100))) is Heard.OPEN
+    assert a.hear("B", ours, anew=True) is Heard.OPEN
+    assert a.resolver.ticket("p") is None
+    assert a.hear("C", ours) is Heard.SAME
+
+
 def test_a_base_of_a_kind_that_is_not_kept_keeps_no_ticket_waiting(a: Agent) -> None:
     """The look that would tell what became of it does not come while it is ignored."""
     a.scan(folder("p"))
