@@ -29,8 +29,6 @@ from .world import Knobs, SimDevice, World
 
 QUIET_S: Final = 15.0
 LOOKED_S: Final = 30.0
-WRITTEN_S: Final = 45.0
-"""By then all files are closed that users keep open."""
 NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
 """After so many seconds every device knows that a clone is gone."""
 PATIENCE_S: Final = 600.0
@@ -393,9 +391,9 @@ def _live(plan: Plan, world: World) -> None:
     if world.clones:
         world.run_until(world.now + NOTICED_S)
     if kept is not None and rulers is not None:
-        if ledger.linked:
-            world.run_until(world.now + WRITTEN_S)
-            _walk_where_missed(world, ledger, kept)
+        # No agent minds what users still do to what is ignored.
+        world.run_until(max(world.now, users.done_at + LOOKED_S))
+        _walk_where_missed(world, ledger, kept)
         settle(world, kept_laws.is_quiet)
         kept_laws.judge(world, ledger)
         kept_laws.indexes_are_the_disks(world, exact=False)

@@ -181,7 +181,7 @@ class Rulers:
                 self._world.say(other, f"rules: at once {said}")
                 other.touched()
 
-        self._world.after(chance.choice((0.0, 0.05, 1.0)), write)
+        self._users.later(chance.choice((0.0, 0.05, 1.0)), write)
         return self._write(device, path, self._lines(chance), chance)
 
     def break_rules(self, device: SimDevice, chance: random.Random) -> str:
@@ -198,7 +198,7 @@ class Rulers:
                 self._world.say(device, f"rules: mended {said}")
                 device.touched()
 
-        self._world.after(chance.choice((0.3, 3.0)), mend)
+        self._users.later(chance.choice((0.3, 3.0)), mend)
         return path
 
     # ---- local rules --------------------------------------------------------------------------

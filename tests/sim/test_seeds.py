@@ -330,6 +330,9 @@ PLANS = {
         "16007545/ABCD/10000,0,1,4,5,6,7,7001,8,9/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "an ignored file is written to on and on": (
+        "12010484/AB/12000,12001,3000/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
     "a device is in again, and is removed once more before its folder is opened": (
         "17002989/ABC/11000,0,1,3,4,5,7,11001,11004,9,10,11,11003,11002/0/news_twice,careful,skews_s"
     ),

@@ -38,6 +38,7 @@ class Users:
         # A user moved the folder of a `.lefting` to there.
         self.carried: Callable[[SimDevice, str], None] = lambda device, to: None
         self.aim = ""  # where the next deed is to be done, if possible
+        self.done_at = 0.0  # when the last deed ends that goes on for a while
 
     def do(self, deed: str, device: SimDevice, chance: random.Random) -> None:
         """Do one deed; nothing happens where the deed is not possible now."""
@@ -46,6 +47,11 @@ class Users:
         said = (DEEDS | SOME_DEEDS)[deed](self, device, chance)
         self._world.say(device, f"user: {deed} {said}")
         device.touched()
+
+    def later(self, delay: float, what: Callable[[], None]) -> None:
+        """A user goes on with something after `delay` seconds."""
+        self.done_at = max(self.done_at, self._world.now + delay)
+        self._world.after(delay, what)
 
     # ---- choosing -------------------------------------------------------------------------
 
@@ -231,7 +237,7 @@ class Users:
                 self._world.say(device, f"user: wrote the rest of {path}")
                 device.touched()
 
-        self._world.after(chance.choice((0.01, 0.3, 2.0)), rest)
+        self.later(chance.choice((0.01, 0.3, 2.0)), rest)
         return f"{path} {data[:12]!r}"
 
     def keep_open(self, device: SimDevice, chance: random.Random) -> str:
@@ -263,6 +269,7 @@ class Users:
             device.touched()
             self._world.after(every_s, more)
 
+        self.done_at = max(self.done_at, self._world.now + every_s * (times[0] + 1))
         self._world.after(every_s, more)
         return f"{path} every {every_s} s, {times[0]} times"
 
