@@ -330,6 +330,10 @@ PLANS = {
         "16007545/ABCD/10000,0,1,4,5,6,7,7001,8,9/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a link takes the place of a folder and is deleted, where something is ignored in the folder": (
+        "12010564/ABC/12000,0,1,2,3,12004,12,14,18/0/lag_s,slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
     "an ignored file is written to on and on": (
         "12010484/AB/12000,12001,3000/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -149,10 +149,13 @@ def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
 
 def _is_left(grave: Row, observed: Observed, key: ScanKey) -> bool:
     """Whether this is what stayed when it was deleted, because of what is ignored in it or beside
-    it. Perhaps it can go now."""
+    it. Perhaps it can go now. What was deleted elsewhere may have been something else by then: a
+    link in the place of the folder, or a later version of the file of rules."""
     entry, shell = grave.entry, grave.scan
-    same = (entry.kind, entry.content) == (observed.kind, observed.content)
-    return same and shell is not None and shell.inode == key.inode
+    if shell is None:
+        return False
+    is_that = (entry.kind, entry.content) == (observed.kind, observed.content)
+    return shell.same_bytes(key) or (is_that and shell.inode == key.inode)
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:

@@ -309,6 +309,43 @@ def test_a_shell_goes_when_what_was_ignored_in_it_is_gone(mesh: Mesh, a: Device,
     assert names(a) == names(b) == {".leftignore"}
 
 
+def test_a_shell_of_what_was_something_else_elsewhere_stays_one(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """A link took the place of its folder, and was deleted; and its rules were written anew before
+    they went. B did not have either."""
+    b.ignore = ("own",)  # also after its start
+    local(mesh, b, "own")
+    a.write("x/src", b"1")
+    rules(a, "cache/", path="y/.leftignore")
+    quiet(mesh)
+    b.write("x/own", b"B's own")
+    b.write("y/cache/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "x")
+    os.symlink("elsewhere", a.share / "x")
+    mesh.scan_all()
+    mesh.settle()
+    assert problems(b) == {"x": ProblemKind.IGNORED_IN_THE_WAY}
+    b.kill()
+    rules(a, "cache/", "more/", path="y/.leftignore")
+    mesh.scan_all()
+    mesh.settle()
+    (a.share / "x").unlink()
+    shutil.rmtree(a.share / "y")
+    mesh.scan_all()
+    mesh.settle()
+    b.start()
+    for _ in range(2):
+        quiet(mesh)
+        assert names(a) == set()
+        assert names(b) == {"x", "x/own", "y", "y/.leftignore", "y/cache", "y/cache/one"}
+    (b.share / "x/own").unlink()
+    shutil.rmtree(b.share / "y/cache")
+    quiet(mesh)
+    assert names(a) == names(b) == set()
+
+
 def test_others_may_make_the_folder_of_a_shell_anew(mesh: Mesh, a: Device, b: Device) -> None:
     rules(a, "node_modules/")
     a.write("proj/src", b"1")
