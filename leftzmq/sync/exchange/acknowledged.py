@@ -66,13 +66,14 @@ class Acknowledged:
         self._told.pop(device, None)
 
     def on_peer_greeted(self, device: DeviceKey) -> None:
-        """The device may be another start, which has heard nothing."""
+        """The device may be another start, which has heard nothing. Or it greets over its other
+        link: what it is owed stays so."""
         self._told.pop(device, None)
         self._said.pop(device, None)
-        self._owed.discard(device)
 
     def on_device_lost(self, device: DeviceKey) -> None:
         self.on_peer_greeted(device)
+        self._owed.discard(device)
 
     def until(self, device: DeviceKey) -> int:
         """The sequence of our index up to which the device is done with it; 0: it said nothing, or

@@ -118,6 +118,25 @@ def test_a_word_that_rests_for_who_is_gone_meanwhile_costs_no_turns(
     assert b.folder.acknowledged.deadline() is None
 
 
+def test_a_word_that_is_owed_is_said_though_the_device_greets_once_more(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Over its other link, say. Who lets go of something waits for that word."""
+    for name in ("x", "y"):
+        a.write(name, b"1")
+    mesh.scan_all()
+    mesh.settle()
+    a.folder.keeping.tune(["x"], litter=True)
+    while not dones(b):
+        mesh.settle(DONE_REST_S / 50)
+    a.folder.keeping.tune(["x", "y"], litter=True)
+    while b.folder.acknowledged.deadline() is None:
+        mesh.settle(DONE_REST_S / 50)
+    b.folder.acknowledged.on_peer_greeted(a.key)
+    mesh.settle(10 * DONE_REST_S)
+    assert a.folder.acknowledged.until(b.key) == a.store.heads.sequence
+
+
 def test_a_new_start_has_heard_nothing(mesh: Mesh, a: Device, b: Device, tmp_path: Path) -> None:
     local(mesh, b, "data")
     a.write("data", b"1")
