@@ -334,6 +334,10 @@ PLANS = {
         "12010564/ABC/12000,0,1,2,3,12004,12,14,18/0/lag_s,slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "what was ignored in a folder that is deleted elsewhere is moved out of it": (
+        "12010064/AB/12000,4,12101,12004,12006,11,15/0/news_lost,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
     "an ignored file is written to on and on": (
         "12010484/AB/12000,12001,3000/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

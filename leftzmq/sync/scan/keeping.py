@@ -125,6 +125,12 @@ class Keeping:
         """Whether a folder at `path` is ignored. Watchers ask in their threads."""
         return self.rules.verdict(path, Kind.DIRECTORY) is not None
 
+    def shells(self, folders: Iterable[str]) -> list[str]:
+        """Those of these folders that are deleted, and lie here with what is ignored in them."""
+        rows = self._store.rows_of(dict.fromkeys(folders))
+        ours = {folder: ours_of(rows[folder]) for folder in rows}
+        return [path for path, row in ours.items() if row and row.entry.deleted and row.scan]
+
     def may_tell(self, seen: Sighting) -> bool:
         """Whether what a look saw may become a version of ours. What is new below a file of rules
         that cannot be read may not: nobody knows whether it was to be ignored."""

@@ -43,6 +43,7 @@ from leftzmq.sync.scan.touched_paths import QUIET_S
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import ID_BYTES, ContentId, Kind, Observed, ScanKey
+from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Staged
 
 
@@ -148,6 +149,9 @@ class Scheduler:
         return self.go_on(now)
 
     def on_paths_touched(self, fact: PathsTouched, now: float) -> Outputs:
+        gone = [path for path, touch in fact.touches if touch is Touch.GONE]
+        for folder in self._keeping.shells(map(parent_of, gone)):
+            self.walks.later(folder)  # perhaps it can go now, as what went was ignored
         for path, touch in fact.touches:
             if self._keeping.ignores_all_at(path):
                 continue

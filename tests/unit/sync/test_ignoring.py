@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.facts import LocalRulesSet, TimePassed
+from leftzmq.sync.facts import LocalRulesSet, PathsTouched, TimePassed, Touch
 from leftzmq.sync.jobs import WriteChunks
 from leftzmq.sync.scan import keeping
 from leftzmq.sync.versions.counters import Counters
@@ -307,6 +307,34 @@ def test_a_shell_goes_when_what_was_ignored_in_it_is_gone(mesh: Mesh, a: Device,
     shutil.rmtree(b.share / "proj/node_modules")
     quiet(mesh)
     assert names(a) == names(b) == {".leftignore"}
+
+
+@pytest.mark.parametrize("line", ("own", "own/"))
+def test_a_shell_goes_at_once_when_the_watcher_tells(
+    mesh: Mesh, a: Device, b: Device, line: str
+) -> None:
+    """Also one in another one, and one with its rules. Of what is ignored, whatever it is, no look
+    is made."""
+    rules(a, line, path="x/.leftignore")
+    a.write("x/y/src", b"1")
+    quiet(mesh)
+    b.write("x/y/own/one", b"B's own")
+    shutil.rmtree(a.share / "x")
+    quiet(mesh)
+    assert names(b) == {"x", "x/.leftignore", "x/y", "x/y/own", "x/y/own/one"}
+    shutil.rmtree(b.share / "x/y/own")
+    touched(mesh, b, "x/y/own")
+    assert names(b) == {"x", "x/.leftignore"}
+    touched(mesh, b, "x/y")  # by the agent
+    assert names(b) == set()
+    quiet(mesh)
+    assert names(a) == names(b) == set()
+
+
+def touched(mesh: Mesh, device: Device, path: str) -> None:
+    """What its watcher tells when the path is gone."""
+    device.take(PathsTouched(FOLDER, ((path, Touch.GONE),)))
+    mesh.settle(1.0)
 
 
 def test_a_shell_of_what_was_something_else_elsewhere_stays_one(
