@@ -18,7 +18,9 @@ from leftzmq.wire.replies import HeldDecided
 _TEXTS: Final = {
     "accept": "let happen what was held back, here and on all other devices; where nothing is: "
     "what rules took out of sync is meant so",
-    "revert": "undo what was held back, as far as another device has the files",
+    "revert": "undo what was held back, as far as another device has the files; in a folder that "
+    "only receives: take what the others have in the place of what was changed here, which moves "
+    "to the trash",
 }
 _SAID: Final = {
     ("accept", "here"): "the other devices are told, and that it is accepted",
@@ -40,6 +42,10 @@ def add_held(commands: Any) -> None:
         command.add_argument(
             "folder", nargs="?", default="", metavar="FOLDER", help="id; left out: the only one"
         )
+        if name == "revert":
+            command.add_argument(
+                "--path", default="", help="of a folder that only receives: there and below alone"
+            )
         add_common(command, dest="of_folder")
 
 
@@ -48,13 +54,19 @@ def decide(options: argparse.Namespace) -> int:
     if options.folder and options.of_folder not in ("", options.folder):
         raise UsageError("two folders are named", f"{options.folder}, {options.of_folder}")
     folder = options.folder or options.of_folder
-    decided = HeldDecided.of(ask(state, options.command, {"folder": folder}))
+    fields = {"folder": folder}
+    if path := getattr(options, "path", ""):
+        fields["path"] = path
+    decided = HeldDecided.of(ask(state, options.command, fields))
     if options.json:
         print(json_text(decided.fields()))
         return 0
     for who, count in decided.held.fields().items():
         then = _SAID.get((options.command, who), "")
         print(f"{counted(count, 'file')}, lost {printable(who)}: {then}")
+    if decided.paths:
+        paths = counted(decided.paths, "path")
+        print(f"{paths} changed here: what the others have comes; what is here goes to the trash")
     if decided.ignored:
         files = counted(decided.ignored, "file")
         print(f"{files} that a rule took out of sync: noted; they stay where they are")

@@ -29,6 +29,7 @@ from leftzmq.transport.ipc.client import ask
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20
 SHOWN_CONFLICTS: Final = 10
+SHOWN_DIFFERENCES: Final = 5
 SHOWN_MEMBERS: Final = 40
 SHOWN_STRANGERS: Final = 3
 _TIMES: Final = {"since", "behind_since", "first", "last"}
@@ -331,6 +332,7 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
     if folder["not_kept"]:
         what = f"{counted(folder['not_kept'], 'path')} ({human_bytes(folder['not_kept_bytes'])})"
         lines.append(Text(f"{name}: not kept here, and with others: {what}"))
+    lines += _differences(folder)
     for problem in folder["problem_list"][:SHOWN_PROBLEMS]:
         lines.append(Text(f"{name}: {printable(problem['text'])}", "yellow"))
     hidden = folder["problems"] - SHOWN_PROBLEMS
@@ -347,6 +349,17 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
         more = counted(hidden, "more conflict copy", "more conflict copies")
         lines.append(Text(f"{name}: and {more}: see `leftzmq conflicts list`"))
     return list(lines)
+
+
+def _differences(folder: dict[str, Any]) -> list[Text]:
+    """What was changed here, in a folder that only receives."""
+    name, count = printable(folder["id"]), folder["differs"]
+    if not count:
+        return [Text(f"{name}: only receives")] if folder["mode"] == "receive" else []
+    paths = folder["differ_list"][:SHOWN_DIFFERENCES]
+    shown = ", ".join(map(printable, paths)) + (", ..." if count > len(paths) else "")
+    said = f"{counted(count, 'path')} changed here, told to nobody: {shown}"
+    return [Text(f"{name}: only receives: {said} (`leftzmq revert` takes what the others have)")]
 
 
 def _text(name: object) -> Text:

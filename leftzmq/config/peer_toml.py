@@ -43,6 +43,7 @@ from leftzmq.config.values import (
 from leftzmq.content.key_text import read_key
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError, Refused
+from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.wanted import only_path
 
 MAX_FILE_BYTES: Final = 1 << 20
@@ -264,13 +265,25 @@ def _device(top: Table) -> DeviceConfig:
 
 def _folder(table: Table) -> FolderConfig:
     limits = ("trash_days", "trash_percent", "min_free_percent")
-    more = ("index_entries", "index_entry_bytes", "patience_s", "ignore", "litter", "only")
+    more = ("index_entries", "index_entry_bytes", "patience_s", "ignore", "litter", "only", "mode")
     table.allow("id", "path", "secret", *limits, *more)
     patience_s = table.number("patience_s", MIN_PATIENCE_S, MAX_PATIENCE_S, "seconds", PATIENCE_S)
     id, path, secret = table.name("id"), table.path("path"), table.path("secret")
     ignore, litter = table.texts("ignore"), table.yes_or_no("litter", True)
     only = tuple(_only(table, each) for each in table.texts("only"))
-    return FolderConfig(id, path, secret, _limits(table), patience_s, ignore, litter, only)
+    return FolderConfig(
+        id, path, secret, _limits(table), patience_s, ignore, litter, only, _mode(table)
+    )
+
+
+def _mode(table: Table) -> FolderMode:
+    value, known = table.text("mode"), {mode.value: mode for mode in FolderMode}
+    if value is None:
+        return FolderMode.BOTH
+    if value not in known:
+        do = " or ".join(f'mode = "{each}"' for each in known)
+        raise ConfigError(f"is {value!r}", table.where("mode"), f"write {do}")
+    return known[value]
 
 
 def _only(table: Table, text: str) -> str:

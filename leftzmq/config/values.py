@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits
 from leftzmq.endpoint import Endpoint
+from leftzmq.tree.mode import FolderMode
 
 MAX_PEERS: Final = 62  # the index has 64 bits for holders: ours, one kept free, and theirs
 MAX_FOLDERS: Final = 64  # of one hello (wire/messages)
@@ -81,6 +82,7 @@ class FolderConfig(Struct, frozen=True):
         it has no effect then, and the others hold
     litter: whether the built-in list of what to ignore holds
     only: paths in the share: nothing else is fetched; none: everything is
+    mode: in which directions it syncs
     """
 
     id: str
@@ -91,6 +93,7 @@ class FolderConfig(Struct, frozen=True):
     ignore: tuple[str, ...] = ()
     litter: bool = True
     only: tuple[str, ...] = ()
+    mode: FolderMode = FolderMode.BOTH
 
 
 class UnusableFolder(Struct, frozen=True):

@@ -22,7 +22,7 @@ from leftzmq.index.rows import (
     row_of,
     unpack_scan,
 )
-from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OUR_BIT, connect
+from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OUR_BIT, PRIVATE_ROW, connect
 from leftzmq.index.statements import among
 from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
@@ -30,6 +30,7 @@ from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import keys_below, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
+_TOLD: Final = f"NOT ({PRIVATE_ROW})"
 _RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
 """The rank of a version, as tree/entry defines it: SQLite compares rows as
 Python compares tuples."""
@@ -130,7 +131,7 @@ class Reader:
         found = self._ask(
             f"SELECT {_COLUMNS_OF_V}, coalesce(w.seq, 0) FROM version AS v"
             " LEFT JOIN withdrawn AS w ON w.path = v.path"
-            " WHERE v.seq > ? AND v.seq <= ? ORDER BY v.seq LIMIT ?",
+            f" WHERE v.seq > ? AND v.seq <= ? AND {_TOLD} ORDER BY v.seq LIMIT ?",
             (after, upto, limit),
         ).fetchall()
         changes = [
@@ -180,6 +181,15 @@ class Reader:
         ).fetchone()
         ours = self._ask("SELECT count(*) FROM base").fetchone()
         return theirs[0], ours[0]
+
+    def private_after(self, key: bytes, limit: int) -> list[tuple[bytes, str]]:
+        """(sort key, path) of our private versions, in key order strictly after `key`."""
+        found = self._ask(
+            "SELECT path FROM version INDEXED BY version_private WHERE path > ?"
+            f" AND {PRIVATE_ROW} ORDER BY path LIMIT ?",
+            (key, limit),
+        )
+        return [(path, path_of_key(path)) for (path,) in found]
 
     def rule_scans(self, paths: Iterable[str]) -> dict[str, ScanKey | None]:
         """The stats with which these files of ignore rules were read last."""
@@ -287,7 +297,7 @@ class Reader:
         where, values = _at(path)
         return self._summed(
             f"FROM version AS v WHERE {where} AND seq > ? AND holders & ? = 0"
-            " AND holders & ~? != 0"
+            f" AND holders & ~? != 0 AND {_TOLD}"
             " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
             f" AND other.holders & ? != 0 AND {_RANK.format('other')} > {_RANK.format('v')})",
             (*values, done, mask, silent, mask),

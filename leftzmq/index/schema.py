@@ -16,8 +16,9 @@ from typing import Final
 
 from leftzmq.errors import IndexFailed, IndexFault, LeftError
 from leftzmq.index.connection import Connection, disk_errors, index_failed, set_aside
+from leftzmq.tree.version import PRIVATE
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
@@ -60,6 +61,9 @@ CREATE INDEX version_apart ON version(path) WHERE apart = 1;
 CREATE TABLE rules(           -- files of ignore rules, as they were read last
   path BLOB PRIMARY KEY, scan BLOB NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
 """
+PRIVATE_ROW: Final = f"writer = x'{PRIVATE.hex()}'"
+"""Versions of ours that are told to nobody."""
+_PRIVATE: Final = f"CREATE INDEX version_private ON version(path) WHERE {PRIVATE_ROW};"
 _TABLES: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
@@ -106,7 +110,8 @@ CREATE TABLE held(            -- what lies in the share instead of our version, 
   why  INTEGER NOT NULL,      -- sync/versions/withheld
   stamp INTEGER NOT NULL, writer BLOB NOT NULL)  -- of the version that we had
   WITHOUT ROWID;
-{_NOT_KEPT}"""
+{_NOT_KEPT}
+{_PRIVATE}"""
 
 LINKED: Final = (
     "seq IS NOT NULL AND deleted = 0 AND kind = 0 AND substr(scan, 35, 4) != x'01000000'"
@@ -144,6 +149,8 @@ INSERT INTO lefting(file, target, inode, content, state)
 DROP TABLE staging;
 """,
     4: f"ALTER TABLE version ADD COLUMN apart INTEGER NOT NULL DEFAULT 0; {_NOT_KEPT}",
+    # A leftzmq that knows nothing of private versions would tell them.
+    5: _PRIVATE,
 }
 """schema -> the statements that turn it into the next one, in place. Throwing the index away
 instead would forget its tombstones."""

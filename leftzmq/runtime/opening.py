@@ -286,6 +286,7 @@ class Openings:
             config.ignore,
             litter=config.litter,
             only=config.only,
+            mode=config.mode,
         )
 
 

@@ -43,8 +43,10 @@ from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.peer_lag import PeerLag
+from leftzmq.sync.versions.private_changes import PrivateChanges
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry
+from leftzmq.tree.mode import FolderMode
 from leftzmq.wire import page as pages
 from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind, Scalar
@@ -84,6 +86,7 @@ class Folder:
         *,
         litter: bool = True,
         only: Sequence[str] = (),
+        mode: FolderMode = FolderMode.BOTH,
     ) -> None:
         self.hold = hold = hold or Hold()
         self.id, self.keys, self.device, self.store = id, keys, device, store
@@ -91,6 +94,8 @@ class Folder:
         self.locks, self.problems = PathLocks(), Problems(id)
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
+        self.mode, self.index_view.author.receives = mode, mode is FolderMode.RECEIVE
+        self.private_changes = PrivateChanges(id, self.index_view, self.locks)
         self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter, only=only)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
         resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
@@ -273,6 +278,7 @@ class Folder:
     def begin(self, now: float) -> Outputs:
         """The folder begins: clear what an earlier life left half done, then start everything else.
         In one that is held no old version of the trash ends before its user's yes."""
+        self.private_changes.start()
         out = self.applier.clear()
         out += self.keeping.start()
         out += self.guard.start()
@@ -377,7 +383,7 @@ class Folder:
     @property
     def _done(self) -> bool:
         at_rest = self.scheduler.idle and self.applier.idle and not self.guard.busy
-        at_rest = at_rest and self.keeping.idle
+        at_rest = at_rest and self.keeping.idle and not self.private_changes.busy
         return at_rest and self.announcer.settled
 
     def deadline(self, now: float) -> float | None:
@@ -392,6 +398,7 @@ class Folder:
             self.trash.deadline(),
             self.acknowledged.deadline(),
             self.letting_go.deadline(now),
+            self.private_changes.deadline(now),
             self.wal_truncation.deadline(),
             self.bit_rot.deadline(),
         )

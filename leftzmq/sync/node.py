@@ -472,6 +472,7 @@ def _ticked(folder: Folder, now: float) -> Outputs:
     out += folder.guard.on_time_passed(now)
     out += folder.bit_rot.on_time_passed(now)
     out += folder.letting_go.on_time_passed(now)
+    out += folder.private_changes.on_time_passed(now)
     folder.wal_truncation.on_time_passed(now)
     return out + folder.trash.on_time_passed(now)
 

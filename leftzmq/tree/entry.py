@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from leftzmq.tree.attributes import Attributes
-from leftzmq.tree.version import Life, Vector
+from leftzmq.tree.version import PRIVATE, Life, Vector
 
 ContentId = NewType("ContentId", bytes)
 """32 bytes for a file: the id of its one chunk or of its chunk list. For a link: its target in
@@ -26,6 +26,8 @@ MAX_SIZE: Final = 2**60
 MAX_TIME_IN_STAMP: Final = 2**62 - 2**40
 """A file or a clock with a time in the year 2116 or later gets this stamp, so that 2**40 changes of
 it still fit below the wire's limit of 2**62."""
+BELOW_ALL: Final = -1
+"""What is found and told has a stamp of 0 at least."""
 MAX_LEAP: Final = 2**16
 """Above MAX_TIME_IN_STAMP stamps grow by one for each change. No version that is ahead of ours by
 more than this number of changes is taken. Without this limit, one version at the end of all stamps
@@ -145,6 +147,11 @@ class Entry(Struct, frozen=True, gc=False):
         """The sequence number under which its writer made this version."""
         return self.vector.counter(self.writer)
 
+    @property
+    def is_private(self) -> bool:
+        """Whether no device tells this version to another one."""
+        return self.writer == PRIVATE
+
     def seen_by(self, other: Entry) -> bool:
         """Whether the maker of `other` had seen this version."""
         return other.vector.saw(self.writer, self.counter)
@@ -225,6 +232,28 @@ def published_again(ours: Entry, above: Entry, life: Life, sequence: int) -> Ent
     )
 
 
+def private(entry: Entry, above: Entry | None) -> Entry:
+    """`entry` as a private version: it wins over `above`, the version in whose place it is, and
+    loses against whatever comes later. above: None: it loses against all. Its vector says what its
+    maker had; nobody has seen it."""
+    stamp, vector = (BELOW_ALL, Vector()) if above is None else (above.stamp, above.vector)
+    seen = vector.with_own(PRIVATE, 1, above.writer if above else None)
+    return replace(entry, writer=PRIVATE, stamp=stamp, vector=seen)
+
+
+def told(entry: Entry, life: Life, sequence: int) -> Entry:
+    """A private version that is told from now on: a local change above the version that it was in
+    the place of."""
+    vector = Vector.of(pair for pair in entry.vector.pairs if pair[0] != PRIVATE)
+    time = 0 if entry.kind is Kind.DIRECTORY else min(entry.mtime_ns, MAX_TIME_IN_STAMP)
+    return replace(
+        entry,
+        writer=life,
+        stamp=max(time, entry.stamp + 1),
+        vector=vector.with_own(life, sequence, None),
+    )
+
+
 def joined(ours: Entry, theirs: Entry) -> Entry:
     """Two versions of the same kind and content as one: the version of higher rank, with the
     vectors joined."""
@@ -246,6 +275,8 @@ def with_other_deletes(entry: Entry, others: Iterable[Entry]) -> Entry:
     vector = entry.vector
     for other in others:
         # Ranks extend "seen": a lower entry that claims to have seen this one lies.
+        if other.is_private:
+            continue
         if other.deleted and other.rank < entry.rank and not entry.seen_by(other):
             vector = vector.joined(other.vector, keep=(entry.writer,))
     return entry if vector == entry.vector else replace(entry, vector=vector)

@@ -19,6 +19,9 @@ One device, one folder, one START of the agent: no other start has the same life
 """
 
 LIFE_BYTES: Final = 12
+PRIVATE: Final = Life(b"\xff" * LIFE_BYTES)
+"""The writer of a private version, which is told to nobody. It is the highest of all lives, and no
+device's: so among versions of one stamp a private one is the winner."""
 DEVICE_MARK_BYTES: Final = 4
 MAX_COUNTER: Final = 2**53
 MAX_STAMP: Final = 2**62

@@ -12,7 +12,7 @@ from leftzmq.content.lists import MAX_LEVELS
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.entry import ID_BYTES, MAX_LINK_BYTES, MAX_SIZE, ContentId, Entry, Kind
 from leftzmq.tree.rules import check_path
-from leftzmq.tree.version import MAX_COUNTER, MAX_STAMP, MAX_WRITERS, Life, Vector
+from leftzmq.tree.version import MAX_COUNTER, MAX_STAMP, MAX_WRITERS, PRIVATE, Life, Vector
 from leftzmq.wire.messages import WireEntry
 
 
@@ -100,6 +100,8 @@ def _vector(path: str, wire: WireEntry) -> Vector:
         raise Refused(Refusal.BAD_VECTOR, f"{path!r}: writers are not in strict order")
     if not all(1 <= counter <= MAX_COUNTER for _, counter in pairs):
         raise Refused(Refusal.BAD_VECTOR, f"{path!r}: a counter is outside 1 to 2^53")
+    if vector.counter(PRIVATE):
+        raise Refused(Refusal.BAD_VECTOR, f"{path!r}: a version that is told to nobody")
     if not vector.counter(Life(wire.writer)):
         raise Refused(Refusal.BAD_VECTOR, f"{path!r}: the version's writer is not in it")
     return vector

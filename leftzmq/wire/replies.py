@@ -171,7 +171,8 @@ class UnderWay(Reply, frozen=True, kw_only=True):
 class FolderStatus(Reply, frozen=True, kw_only=True):
     """rate: bytes a second, of the whole agent. arriving: the number of large files that arrive, of
     which under_way has the first. waits_for: what the contents to come wait for: "limit", or
-    nothing."""
+    nothing. mode: in which directions it syncs. differ_list: the first of the `differs` paths at
+    which something was changed here that is told to nobody."""
 
     id: str
     state: str
@@ -184,6 +185,9 @@ class FolderStatus(Reply, frozen=True, kw_only=True):
     need_bytes: int
     not_kept: int
     not_kept_bytes: int
+    mode: str
+    differs: int
+    differ_list: list[str]
     waits_for: str
     problems: int
     conflicts: int
@@ -231,11 +235,13 @@ class PausesShown(Reply, frozen=True, kw_only=True):
 
 class HeldDecided(Reply, frozen=True, kw_only=True):
     """held: what was decided about. ignored: files of which it was acknowledged that rules took
-    them out of sync."""
+    them out of sync. paths: in a folder that only receives: at how many paths what was changed here
+    is given up."""
 
     folder: str
     held: HeldBack
     ignored: int = 0
+    paths: int = 0
 
 
 class ShownInFolder(Reply, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.peers.roster.making import Signatory
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.decode import EpochKeySealed, RosterSealed, SealedArrived, arrived
+from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire import epoch_key, roster_part
 from leftzmq.wire import page as pages
@@ -126,6 +127,7 @@ class Device:
         self.waits = self.held = False
         self.starts = 0
         self.ignore: tuple[str, ...] = ()  # the rules that only this device has
+        self.mode = FolderMode.BOTH
         self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
     def begin(
@@ -254,6 +256,7 @@ class Device:
             self.agents,
             hold=self.hold,
             ignore=self.ignore,
+            mode=self.mode,
         )
 
     def _begin(self, folder: Folder) -> None:

@@ -23,8 +23,8 @@ class ConfigChanges(Struct, frozen=True):
     """Peers that have a key. A peer with another name or key is removed and added.
 
     moved: the same name and key, and another address or none
-    gone: the ids of folders that go; folders: those that come. A folder that has another path or
-        secret now is in both
+    gone: the ids of folders that go; folders: those that come. A folder that has another path,
+        secret or mode now is in both
     tuned: folders that go on, with other values of keys that are read when they are used
     used: which of these keys are others, and others of the file, as they are called in peer.toml
     need_a_start: what else changed, likewise
@@ -81,7 +81,7 @@ def changes(before: Config, after: Config) -> ConfigChanges:
 
 
 def _is_same_place(one: FolderConfig, other: FolderConfig) -> bool:
-    return (one.path, one.secret) == (other.path, other.secret)
+    return (one.path, one.secret, one.mode) == (other.path, other.secret, other.mode)
 
 
 def _keys_of(old: FolderConfig, new: FolderConfig) -> Iterator[str]:

@@ -22,6 +22,7 @@ from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
 from leftzmq.tree.ignoring.share_rules import is_rule_file
+from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.rules import check_path
 from leftzmq.wire.replies import Got, HeldBack, HeldDecided
 
@@ -129,7 +130,20 @@ class Commands:
         if decision is GuardMove.ACCEPT and much.taken is not None and not folder.guard.holds:
             noted = HeldDecided(folder=folder.id, held=HeldBack(), ignored=much.taken.files)
             return [Answer(fact.asker, noted.fields()), *much.acknowledge()]
+        receives = folder.mode is FolderMode.RECEIVE
+        if decision is GuardMove.REVERT and receives and not folder.guard.holds:
+            return self._revert(fact, folder, now)
         return folder.guard.decide(fact.asker, decision, now)
+
+    def _revert(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        """What was changed here in a folder that only receives is given up."""
+        if folder.paused_why:
+            return [declined(fact.asker, f"the folder is paused: {folder.paused_why}", folder.id)]
+        count = folder.private_changes.revert(_text(fact, "path"), now)
+        if not count:
+            return [declined(fact.asker, "nothing was changed there", folder.id)]
+        decided = HeldDecided(folder=folder.id, held=HeldBack(), paths=count)
+        return [Answer(fact.asker, decided.fields())]
 
     def _trash(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         path, after = _text(fact, "path"), _text(fact, "after")

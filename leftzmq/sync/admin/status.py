@@ -29,6 +29,7 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.sync.peers.refused_keys import Visit
+from leftzmq.tree.mode import FolderMode
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.wire.replies import (
     FolderStatus,
@@ -127,6 +128,9 @@ def _nothing_of(folder: UnusableFolder) -> FolderStatus:
         need_bytes=0,
         not_kept=0,
         not_kept_bytes=0,
+        mode=FolderMode.BOTH.value,
+        differs=0,
+        differ_list=[],
         waits_for="",
         problems=0,
         conflicts=0,
@@ -232,6 +236,7 @@ def _folder(
     counters = folder.index_view.counters
     runs = folder.stopped is None
     copies = folder.store.conflict_copies(limit=SHOWN) if runs and counters.conflicts else []
+    differing = folder.store.private_after(b"", SHOWN) if runs and counters.differs else []
     shown_copies = fitting((row.entry.path for row in copies), SHOWN, most_bytes)[0]
     transfer = [a for a in downloader.under_way() if a.folder == folder.id]
     under_way = (
@@ -263,6 +268,9 @@ def _folder(
         need_bytes=counters.need_bytes,
         not_kept=counters.not_kept,
         not_kept_bytes=counters.not_kept_bytes,
+        mode=folder.mode.value,
+        differs=counters.differs,
+        differ_list=fitting((path for _, path in differing), SHOWN, most_bytes)[0],
         waits_for="limit" if runs and downloader.limited_by(folder.id) else "",
         problems=len(folder.problems),
         conflicts=counters.conflicts,

@@ -424,6 +424,8 @@ class Applier:
         if active is not None and active.operation is not None:
             return [] if self._results.awaits_walk(path) else self._reready(path, active)
         ticket = self._resolver.ticket(path)
+        for above in self._resolver.made_way():
+            self._window.consider(above)
         if self._space_waits.not_wanted(path, ticket.entry if ticket else None):
             return [FileNotWanted(self.folder, path), *self._consider(path, now)]
         solved: Outputs = []

@@ -41,7 +41,7 @@ from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.withheld import NOTHING_TOLD, WhyWithheld
 from leftzmq.tree.change import Change, Withdrawal
-from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.entry import BELOW_ALL, Entry, Kind, Observed, ScanKey
 from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import folders_above
 from leftzmq.tree.plan import Held
@@ -52,8 +52,6 @@ from leftzmq.wire.page import Page, cut_pages
 
 NEWS_ENTRIES_MAX: Final = 64
 """Of more changes than this, news names only the head: a device that wants them asks."""
-BELOW_ALL: Final = -1
-"""What is found has a stamp of 0 at least."""
 
 
 class Announcer:
@@ -207,10 +205,10 @@ class Announcer:
         """What takes away what came along and is not wanted. No user deleted it at this path, and
         whoever spelled the folder otherwise may have it there, with a word that is still on its
         way: so this is below whatever anybody makes, and above what we told there."""
-        life, held = self._store.heads.life, self._index_view.held.at(observed.path)
-        came = local_change(observed, None, life, self._index_view.next_sequence())
-        grave = tombstone(came, life, self._index_view.next_sequence(), 0)
-        told = held.had if held is not None else NOTHING_TOLD
+        author, held = self._index_view.author, self._index_view.held.at(observed.path)
+        came, _ = author.change(observed, None)
+        grave, _ = author.delete(came, 0)
+        told = held.had if held is not None and not grave.is_private else NOTHING_TOLD
         return replace(grave, stamp=BELOW_ALL if told == NOTHING_TOLD else told[0] + 1)
 
     def took(self, outcomes: Sequence[Outcome]) -> list[Fact]:

@@ -190,6 +190,9 @@ class LocalDeletes(Side):
     def pass_on(self, sightings: tuple[Sighting, ...], now: float, wall_ns: int) -> list[Sighting]:
         """The sightings that may be passed on to the announcer now."""
         self._index_view.recall(sighting.path for sighting in sightings)
+        if self._index_view.author.receives:
+            # What is lost here is told to nobody.
+            return [sighting for sighting in sightings if not self._is_kept_back(sighting)]
         passed: list[Sighting] = []
         suspects: list[Suspect] = []
         turned = 0

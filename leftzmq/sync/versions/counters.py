@@ -30,6 +30,7 @@ class Counters:
     need_bytes: the sizes of those versions
     not_kept: paths of which others have something, and that this device does not keep
     not_kept_bytes: the sizes of these
+    differs: paths at which something was changed here that is told to nobody
     losses, turned: those tickets by which a file of ours would be lost, or would turn to noise
         (index/losses)
     conflicts: live entries of ours that have the name of a conflict copy
@@ -42,6 +43,7 @@ class Counters:
     need_bytes: int = 0
     not_kept: int = 0
     not_kept_bytes: int = 0
+    differs: int = 0
     losses: int = 0
     turned: int = 0
     conflicts: int = 0
@@ -67,6 +69,8 @@ class Counters:
                 continue
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
+            if row.is_ours and row.entry.is_private:
+                self.differs += sign
             if not row.is_ours or row.entry.deleted:
                 continue
             if row.entry.kind is Kind.FILE:

@@ -18,6 +18,7 @@ from leftzmq.index.heads import Head
 from leftzmq.index.rows import Row, counting, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
+from leftzmq.sync.versions.author import Author
 from leftzmq.sync.versions.counters import Recount, count
 from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
@@ -44,6 +45,7 @@ class KeepingChange(Enum):
 class IndexView:
     """Both indexes, changed inside the store's running transaction.
 
+    author: makes the versions of this device
     reach: the bits of the devices that can be asked now
     counters: what `status` counts
     peer_counts: how much each device says that it has
@@ -74,7 +76,7 @@ class IndexView:
     """
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        self.store, self.author = store, Author(store.heads)
         self.reach = 0
         self.held = Withheld(store)
         self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
@@ -301,6 +303,8 @@ class IndexView:
         self.held.announced_above(entry.path)
         self.drop_base(entry.path)
         after: list[Row] = []
+        if entry.is_private and self._keeps_to_itself(rows, entry):
+            return
         placed = False
         here = not entry.deleted and entry.path not in self.dropped
         noise = noise or any(row.noise and row.entry.content == entry.content for row in rows)
@@ -320,6 +324,18 @@ class IndexView:
         self.change(rows, after)
         if self.some_apart:
             self.judge_anew(entry.path)  # what is not here any more may not be wanted
+
+    def _keeps_to_itself(self, rows: list[Row], entry: Entry) -> bool:
+        """Our next version of the path is private: what we had told is withdrawn. Returns whether
+        that is all, because `entry` deletes what nobody else has."""
+        ours = ours_of(rows)
+        if ours is not None and not ours.entry.is_private:
+            self.store.put_withdrawn(entry.path, self.next_sequence())
+        if not entry.deleted or any(row.holders & ~OURS for row in rows):
+            return False
+        if ours is not None:
+            self.change_row(rows, ours, replace(ours, holders=0, seq=None, scan=None))
+        return True
 
     def take_row(
         self, rows: list[Row], entry: Entry, key: ScanKey | None, noise: bool = False

@@ -19,8 +19,6 @@ from leftzmq.tree.entry import (
     Kind,
     Observed,
     ScanKey,
-    local_change,
-    tombstone,
     with_other_deletes,
 )
 from leftzmq.tree.plan import Held
@@ -49,7 +47,8 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     if ours and ours.entry.deleted and _is_left(ours, observed, key):
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
-    adopted = adoptable([*others, begun] if begun else others, ours, observed)
+    successor_of = None if ours is not None and ours.entry.is_private else ours
+    adopted = adoptable([*others, begun] if begun else others, successor_of, observed)
     if adopted is None and begun and _says(begun, observed) and _was_to_come(begun, ours, others):
         adopted = begun  # and what it replaced unseen has the name of its copy
     if adopted is not None and not (held and held.is_above(adopted)):
@@ -67,13 +66,13 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     base = ours.entry if ours else None
     if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
         base = begun  # an operation put it here, and its user changed its mode or time since
-    entry = local_change(observed, base, index_view.store.heads.life, index_view.next_sequence())
-    if ours is None and held is not None and held.had != NOTHING_TOLD:
+    entry, sequence = index_view.author.change(observed, base)
+    if ours is None and held is not None and held.had != NOTHING_TOLD and not entry.is_private:
         # The file was written before the version that was wanted back here had arrived, or the file
         # is all that is left. It is announced beside that version, and above the version that we
         # had announced.
         entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
-    index_view.set_ours(rows, entry, entry.counter, key, observed.noise)
+    index_view.set_ours(rows, entry, sequence, key, observed.noise)
     return entry
 
 
@@ -89,9 +88,10 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
         index_view.change_row(rows, ours, replace(ours, scan=None))
     if ours is None or ours.entry.deleted:
         return None
-    entry = tombstone(ours.entry, index_view.store.heads.life, index_view.next_sequence(), now_ns)
-    entry = with_other_deletes(entry, (row.entry for row in rows))
-    index_view.set_ours(rows, entry, entry.counter, None)
+    entry, sequence = index_view.author.delete(ours.entry, now_ns)
+    if not entry.is_private:
+        entry = with_other_deletes(entry, (row.entry for row in rows))
+    index_view.set_ours(rows, entry, sequence, None)
     return entry
 
 

@@ -82,7 +82,7 @@ class PeerCounts:
             elif row.is_ours:
                 ours = row
         if len(held) == 1 and ours is not None:  # nearly every path
-            if ours.holders & ~silent:
+            if ours.holders & ~silent and not ours.entry.is_private:
                 _count(self._ours, ours.holders, sign, ours.entry.size)
             return
         up = 0
@@ -93,7 +93,7 @@ class PeerCounts:
                 up |= row.holders
                 if row.holders & ~silent:
                     _count(self._theirs, row.holders, sign, row.entry.size)
-        if ours is not None and ours.holders & ~silent:
+        if ours is not None and ours.holders & ~silent and not ours.entry.is_private:
             _count(self._ours, ours.holders | up, sign, ours.entry.size)
 
 

@@ -25,11 +25,10 @@ from leftzmq.tree.entry import (
     Observed,
     ScanKey,
     joined,
-    local_change,
-    published_again,
+    private,
     with_other_deletes,
 )
-from leftzmq.tree.path import keys_below, path_of_key
+from leftzmq.tree.path import folders_above, keys_below, path_of_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -43,6 +42,7 @@ class Resolver:
 
     def __init__(self, index_view: IndexView) -> None:
         self._index_view, self._heads = index_view, index_view.store.heads
+        self._made_way: list[str] = []
 
     @property
     def walked(self) -> bool:
@@ -81,6 +81,9 @@ class Resolver:
                 return None
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
                 return None
+            if ours is not None and ours.entry.is_private and not is_here and theirs.entry.deleted:
+                self._index_view.take_row(rows, theirs.entry, None)  # deleted there as well
+                continue
             known = [row.entry for row in rows]
             verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
             if verdict in _IN_THE_INDEX and self._is_in_doubt(path):
@@ -106,8 +109,35 @@ class Resolver:
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
+                    if not theirs.entry.deleted:
+                        self._makes_way_above(path)
                     return Ticket(theirs.entry, ours, copy, False, lies)
         return None
+
+    def made_way(self) -> list[str]:
+        """Folders that others have and that may be tickets since the last call."""
+        paths, self._made_way = self._made_way, []
+        return paths
+
+    def _makes_way_above(self, path: str) -> None:
+        """Something is to be put at `path`. Where a folder above it is missing or is no folder only
+        because of a change that we keep to ourselves, others' folder is made again: what lies there
+        becomes a conflict copy."""
+        if not self._index_view.author.receives:
+            return
+        for folder in folders_above(path):
+            rows = self._index_view.rows(folder)
+            ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
+            if ours is None or theirs is None or not ours.entry.is_private:
+                continue
+            is_folder = ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted
+            if is_folder or theirs.entry.deleted or theirs.entry.rank > ours.entry.rank:
+                continue
+            low = replace(ours, id=0, entry=private(ours.entry, None))
+            high = replace(ours, holders=0, seq=None, scan=None)
+            others = (row for row in rows if row is not ours)
+            self._index_view.change(rows, [*others, high, low])
+            self._made_way.append(folder)
 
     def _may_be_base(self, path: str) -> bool:
         """Whether a look is to tell what became of the version that we had when we stopped keeping
@@ -168,8 +198,8 @@ class Resolver:
         key = _shell_of(ours)
         if ours is None or key is None or key.kind is not Kind.DIRECTORY:
             return None
-        sequence, observed = self._index_view.next_sequence(), Observed(path, Kind.DIRECTORY)
-        entry = local_change(observed, ours.entry, self._heads.life, sequence)
+        observed = Observed(path, Kind.DIRECTORY)
+        entry, sequence = self._index_view.author.change(observed, ours.entry)
         self._index_view.set_ours(rows, entry, sequence, key)
         return entry
 
@@ -185,7 +215,9 @@ class Resolver:
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """The path at which the loser's bytes become a conflict copy. None: the copy is there
         already, or a device that had the copy deleted or replaced it, and it is not made again."""
-        path = conflict_path(loser, digits)
+        # A change that we keep to ourselves is of this device.
+        maker = self._heads.life if loser.is_private else loser.writer
+        path = conflict_path(replace(loser, writer=maker), digits)
         copy = conflict_copy(loser, path)
         rows = self._index_view.rows(path)
         known = [row.entry for row in rows]
@@ -265,10 +297,9 @@ class Resolver:
         if found.old is None or (ours is not None and not ours.entry.deleted):
             return
         observed = Observed(grave.path, Kind.DIRECTORY)
-        sequence, life = self._index_view.next_sequence(), self._heads.life
-        entry = local_change(observed, ours.entry if ours else None, life, sequence)
-        above = published_again(entry, grave, life, sequence)
-        self._index_view.set_ours(rows, above, sequence, found.old.key)
+        base = ours.entry if ours else None
+        entry, sequence = self._index_view.author.kept(observed, base, grave)
+        self._index_view.set_ours(rows, entry, sequence, found.old.key)
         self._index_view.unsure.discard(grave.path)  # it does not go any more
 
     def stay(self, path: str) -> bool:
@@ -361,6 +392,8 @@ class Resolver:
         and exec."""
         if ours is theirs or ours.entry.rank == theirs.entry.rank:
             return None
+        if ours.entry.is_private:
+            return self._agrees(rows, ours, theirs)
         entry = joined(ours.entry, theirs.entry)
         differ = entry.attributes != ours.entry.attributes
         if differ and not entry.deleted and entry.kind is Kind.FILE:
@@ -371,11 +404,20 @@ class Resolver:
             self._grow(rows, ours, entry)
         return None
 
+    def _agrees(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
+        """What we kept to ourselves is what others have: it is theirs from now on. Other attributes
+        than theirs are a change that stays ours, until theirs are newer."""
+        if ours.entry.attributes == theirs.entry.attributes or theirs.entry.kind is not Kind.FILE:
+            self._index_view.take_row(rows, theirs.entry, ours.scan)
+        elif theirs.entry.rank > ours.entry.rank:
+            return Ticket(theirs.entry, ours, False, True)
+        return None
+
     def _join_lower(self, rows: list[Row], ours: Row | None) -> None:
         """Our version stays. Versions of the same content that others hold under lower ranks are
         joined into it. Other tombstones that others hold are joined into a tombstone."""
         ours = ours or ours_of(rows)
-        if ours is None:
+        if ours is None or ours.entry.is_private:
             return
         entry = with_other_deletes(ours.entry, (row.entry for row in rows))
         for row in rows:
@@ -393,8 +435,7 @@ class Resolver:
     def _outbid(
         self, rows: list[Row], ours: Entry, key: ScanKey | None, above: Entry, noise: bool = False
     ) -> None:
-        sequence = self._index_view.next_sequence()
-        entry = published_again(ours, above, self._heads.life, sequence)
+        entry, sequence = self._index_view.author.again(ours, above)
         self._index_view.set_ours(rows, entry, sequence, key, noise)
 
 

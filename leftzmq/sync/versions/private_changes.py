@@ -1,0 +1,104 @@
+"""What was changed here in a folder that only receives: told from a start on as which the folder is
+no such folder any more, or given up for what the others have (docs/decisions/0028).
+
+Knows the rows of our private versions. Must not know how anything gets its bytes (sync/apply does).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from leftzmq.index.rows import best_of, ours_of
+from leftzmq.sync.facts import (
+    Fact,
+    FoundDeleted,
+    FoundDeletedBytes,
+    PathsReconsidered,
+    RescanWanted,
+)
+from leftzmq.sync.versions.index_view import OURS, IndexView
+from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.withheld import WhyWithheld
+from leftzmq.tree.entry import Kind, private
+from leftzmq.tree.path import is_within
+from leftzmq.tree.plan import Held
+
+REVERTED_A_TURN: Final = 64  # paths (about 60 us each)
+READ_AT_ONCE: Final = 4096
+
+
+class PrivateChanges:
+    """Those of one folder."""
+
+    def __init__(self, folder: str, index_view: IndexView, locks: PathLocks) -> None:
+        self._folder, self._index_view, self._locks = folder, index_view, locks
+        self._to_revert: list[str] = []  # folders before what is in them: taken from the end
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._to_revert)
+
+    def start(self) -> None:
+        """Before the first fact of a life: if the folder tells now what is changed here, what was
+        kept back so far is told: as edits above what each of them was made from. What is missing
+        here is fetched again."""
+        view = self._index_view
+        if view.author.receives:
+            return
+        for path in self._all(""):
+            rows = view.rows(path)
+            ours = ours_of(rows)
+            if ours is None or not ours.entry.is_private:
+                continue
+            if ours.entry.deleted:
+                view.change_row(rows, ours, replace(ours, holders=0, seq=None, scan=None))
+            else:
+                entry, sequence = view.author.tell(ours.entry)
+                view.set_ours(rows, entry, sequence, ours.scan, ours.noise)
+
+    def revert(self, path: str, now: float) -> int:
+        """Begin to take what the others have at `path` and below it ("": everywhere) in the place
+        of what was changed here, which moves to the trash. Returns at how many paths."""
+        self._to_revert = self._all(path)
+        return len(self._to_revert)
+
+    def deadline(self, now: float) -> float | None:
+        return now if self._to_revert else None
+
+    def on_time_passed(self, now: float) -> list[Fact]:
+        out: list[Fact] = []
+        for _ in range(min(REVERTED_A_TURN, len(self._to_revert))):
+            out += self._give_up(self._to_revert.pop())
+        return out
+
+    def _all(self, at: str) -> list[str]:
+        """In path order: folders before what is in them."""
+        found: list[str] = []
+        after = b""
+        while some := self._index_view.store.private_after(after, READ_AT_ONCE):
+            after = some[-1][0]
+            found += [path for _, path in some if is_within(path, at)]
+        return found
+
+    def _give_up(self, path: str) -> list[Fact]:
+        view = self._index_view
+        rows = view.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, ~OURS)
+        if ours is None or not ours.entry.is_private:
+            return []
+        entry, key, out = ours.entry, ours.scan, list[Fact]()
+        if not entry.deleted:
+            if key is None or self._locks.is_changing(path):
+                return [RescanWanted(self._folder, (path,))]  # it stays in the list
+            is_wanted = theirs is not None and not theirs.entry.deleted
+            if is_wanted and entry.kind is not Kind.DIRECTORY:
+                view.held.withhold(path, key, WhyWithheld.GIVES_WAY)
+            else:
+                grave = None if theirs is None or is_wanted else theirs.entry
+                grave = grave or private(view.author.delete(entry, 0)[0], None)
+                found = FoundDeleted(grave, Held(key, entry.content))
+                out.append(FoundDeletedBytes(self._folder, found))
+        view.change_row(rows, ours, replace(ours, holders=0, seq=None, scan=None))
+        return out or [PathsReconsidered(self._folder, (path,))]

@@ -1,0 +1,248 @@
+"""A folder that only receives, on real files: what is changed there is told to nobody, and nothing
+of it is lost."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from leftzmq.sync.versions.counters import Counters
+from leftzmq.tree.conflict import is_conflict_name
+from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.path import sort_key
+from tests.helpers.mesh import Device, Mesh
+from tests.unit.sync.test_mesh import trash
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Mesh:
+    """A and B sync in both directions, C only receives."""
+    mesh = Mesh(tmp_path, "ABC")
+    mesh.devices["C"].mode = FolderMode.RECEIVE
+    for device in mesh.devices.values():
+        device.start()
+    mesh.settle()
+    return mesh
+
+
+@pytest.fixture
+def a(mesh: Mesh) -> Device:
+    return mesh.devices["A"]
+
+
+@pytest.fixture
+def b(mesh: Mesh) -> Device:
+    return mesh.devices["B"]
+
+
+@pytest.fixture
+def c(mesh: Mesh) -> Device:
+    return mesh.devices["C"]
+
+
+def quiet(mesh: Mesh, *differing: str) -> None:
+    """All is at rest, A and B are equal, nobody was dropped, and C differs at these paths."""
+    mesh.scan_all()
+    mesh.settle()
+    for device in mesh.devices.values():
+        view = device.folder.index_view
+        assert view.counters == Counters.of(device.store)
+        assert view.counters.tickets == 0
+        assert device.folder.state.value == "idle"
+        assert not device.folder.problems.all(), device.folder.problems.all()
+    a, b, c = mesh.devices.values()
+    assert a.tree() == b.tree()
+    (status,) = c.node.status()["folders"]
+    assert status["mode"] == "receive" and status["differ_list"] == sorted(differing, key=sort_key)
+    assert status["differs"] == len(differing)
+    for device in (a, b):
+        mask = device.store.heads.head_of(c.key).mask
+        assert device.folder.index_view.peer_counts.coming(mask).paths == 0
+
+
+def text(device: Device, path: str) -> bytes:
+    return (device.share / path).read_bytes()
+
+
+def copies(device: Device) -> list[str]:
+    return [path for path in device.tree() if is_conflict_name(path)]
+
+
+def restart(mesh: Mesh, device: Device, mode: FolderMode) -> None:
+    device.kill()
+    device.mode = mode
+    device.start()
+    mesh.settle()
+
+
+def test_what_others_change_is_taken(mesh: Mesh, a: Device, b: Device, c: Device) -> None:
+    a.write("d/f", b"1")
+    quiet(mesh)
+    assert text(c, "d/f") == b"1"
+    b.write("d/f", b"2")
+    quiet(mesh)
+    assert text(c, "d/f") == b"2" and c.tree() == a.tree()
+    shutil.rmtree(a.share / "d")
+    quiet(mesh)
+    assert c.tree() == a.tree() == {}
+
+
+def test_what_is_changed_made_or_deleted_here_is_told_to_nobody(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    for name in ("edited", "gone", "same"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    before = a.tree()
+    c.write("edited", b"of c")
+    c.write("new/file", b"new of c")
+    (c.share / "gone").unlink()
+    quiet(mesh, "edited", "gone", "new", "new/file")
+    assert a.tree() == before and text(c, "edited") == b"of c"
+    restart(mesh, c, FolderMode.RECEIVE)
+    quiet(mesh, "edited", "gone", "new", "new/file")
+    assert a.tree() == before and text(c, "new/file") == b"new of c"
+
+
+def test_a_newer_version_meets_an_edit_here_and_the_edit_stays_as_a_copy_here(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    a.write("f", b"1")
+    quiet(mesh)
+    c.write("f", b"of c")
+    quiet(mesh, "f")
+    a.write("f", b"2")
+    mesh.scan_all()
+    mesh.settle()
+    (copy,) = copies(c)
+    quiet(mesh, copy)
+    assert text(c, "f") == b"2" and text(c, copy) == b"of c" and copies(a) == []
+    b.write("f", b"3")
+    quiet(mesh, copy)
+    assert text(c, "f") == b"3"
+
+
+def test_a_new_file_here_meets_one_of_the_others(mesh: Mesh, a: Device, c: Device) -> None:
+    c.write("f", b"of c", mtime=2_000_000_000)
+    quiet(mesh, "f")
+    a.write("f", b"of a", mtime=1_700_000_000)
+    mesh.scan_all()
+    mesh.settle()
+    (copy,) = copies(c)
+    quiet(mesh, copy)
+    assert text(c, "f") == b"of a" and text(c, copy) == b"of c"
+
+
+def test_the_same_bytes_as_the_others_are_no_difference(mesh: Mesh, a: Device, c: Device) -> None:
+    c.write("f", b"same", mtime=1_700_000_000)
+    quiet(mesh, "f")
+    a.write("f", b"same", mtime=1_700_000_000)
+    quiet(mesh)
+    c.write("f", b"other")
+    quiet(mesh, "f")
+    c.write("f", b"same", mtime=1_700_000_000)
+    quiet(mesh)
+    (c.share / "f").unlink()
+    quiet(mesh, "f")
+    (a.share / "f").unlink()
+    quiet(mesh)
+    assert c.tree() == a.tree() == {}
+
+
+def test_a_delete_of_the_others_leaves_what_was_changed_here(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    for name in ("d/edited", "d/same"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    c.write("d/edited", b"of c")
+    c.write("d/new", b"of c")
+    quiet(mesh, "d/edited", "d/new")
+    shutil.rmtree(a.share / "d")
+    quiet(mesh, "d", "d/edited", "d/new")
+    assert a.tree() == {} and set(c.tree()) == {"d", "d/edited", "d/new"}
+    a.write("d/edited", b"again of a")
+    mesh.scan_all()
+    mesh.settle()
+    (copy,) = copies(c)
+    quiet(mesh, copy, "d/new")
+    assert text(c, "d/edited") == b"again of a" and text(c, copy) == b"of c"
+
+
+def test_a_folder_that_is_missing_here_is_made_again_for_what_comes(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    a.write("d/e/old", b"1")
+    quiet(mesh)
+    shutil.rmtree(c.share / "d")
+    quiet(mesh, "d", "d/e", "d/e/old")
+    a.write("d/e/new", b"2")
+    quiet(mesh, "d/e/old")
+    assert set(c.tree()) == {"d", "d/e", "d/e/new"}
+
+
+def test_a_file_here_gives_way_to_a_folder_for_what_comes(mesh: Mesh, a: Device, c: Device) -> None:
+    a.write("d/old", b"1")
+    quiet(mesh)
+    shutil.rmtree(c.share / "d")
+    c.write("d", b"a file now")
+    quiet(mesh, "d", "d/old")
+    a.write("d/new", b"2")
+    mesh.scan_all()
+    mesh.settle()
+    (copy,) = copies(c)
+    quiet(mesh, copy, "d/old")
+    assert text(c, "d/new") == b"2" and text(c, copy) == b"a file now"
+
+
+def test_revert_takes_what_the_others_have(mesh: Mesh, a: Device, c: Device) -> None:
+    for name in ("d/edited", "d/gone", "same"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    c.write("d/edited", b"of c")
+    c.write("new/file", b"new of c")
+    (c.share / "d/gone").unlink()
+    quiet(mesh, "d/edited", "d/gone", "new", "new/file")
+    assert mesh.ask(c, "revert", path="new/file")["paths"] == 1
+    quiet(mesh, "d/edited", "d/gone", "new")
+    assert mesh.ask(c, "revert")["paths"] == 3
+    quiet(mesh)
+    assert c.tree() == a.tree()
+    assert sorted(trash(c)) == [b"new of c", b"of c"]
+    assert "nothing was changed there" in mesh.ask(c, "revert")["declined"]["what"]
+
+
+def test_a_folder_that_tells_again_tells_its_edits_and_fetches_what_is_missing(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    for name in ("edited", "gone", "both"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    c.write("edited", b"of c")
+    c.write("both", b"of c")
+    c.write("new", b"new of c")
+    (c.share / "gone").unlink()
+    quiet(mesh, "both", "edited", "gone", "new")
+    restart(mesh, c, FolderMode.BOTH)
+    mesh.scan_all()
+    mesh.settle()
+    assert a.tree() == c.tree() == mesh.devices["B"].tree()
+    assert text(a, "edited") == b"of c" and text(a, "new") == b"new of c"
+    assert text(a, "gone") == b"of a" and copies(a) == []
+
+
+def test_many_deletes_here_hold_nothing_back(mesh: Mesh, a: Device, c: Device) -> None:
+    for number in range(120):
+        a.write(f"d/{number}", b"%d" % number)
+    quiet(mesh)
+    before = a.tree()
+    shutil.rmtree(c.share / "d")
+    mesh.scan_all()
+    mesh.settle(70)
+    assert a.tree() == before and not c.folder.guard.holds
+    assert c.folder.index_view.counters.differs == 121
+    mesh.ask(c, "revert")
+    quiet(mesh)
+    assert c.tree() == before
