@@ -3,8 +3,8 @@ its own.
 
 That a device has a version is said by its own index. A device that does not keep a path never says
 so of it, and would seem to be behind for ever. So it says in a number that it is done: with all of
-the receiver's index up to a sequence, each version taken, replaced by a later one, or not kept. Who
-keeps all that it is told need not say it: its index does.
+the receiver's index up to a sequence, each version taken, replaced by a later one, not kept, or
+changed here and told to nobody. Who keeps all that it is told need not say it: its index does.
 
 Knows one folder's members and sequences. Must not know why a path is not kept, nor what anybody
 does with the answer.
@@ -96,7 +96,7 @@ class Acknowledged:
         """Tell those who would wait for what is not kept here, every DONE_REST_S at the most.
         Called when all that follows from a fact is done."""
         view = self._index_view
-        may_tell = view.some_apart or bool(self._owed)
+        may_tell = view.some_apart or view.counters.differs > 0 or bool(self._owed)
         self._waits = may_tell and now < self._rests_until
         if not may_tell or self._waits:
             return []

@@ -46,7 +46,9 @@ class PeerCounts:
         self._ours: Counts = {}  # by the devices that have our version, or a higher one
         # Versions above ours, or where we have none: by the devices that hold them.
         self._theirs: Counts = {}
-        self._not_kept: Counts = {}  # versions of paths that we do not keep, by who holds them
+        # Versions of paths that we do not keep, or that we changed and told nobody, by who holds
+        # them.
+        self._not_kept: Counts = {}
         self.changed = True
 
     def change(self, before: Iterable[Row], after: Iterable[Row], silent: int = 0) -> None:
@@ -69,7 +71,8 @@ class PeerCounts:
         return Lack(*_sum(self._theirs, mask, holds=True))
 
     def not_kept(self, mask: int) -> int:
-        """How many versions the device of this bit holds of paths that we do not keep."""
+        """How many versions the device of this bit holds of paths at which we have what nobody is
+        told, or nothing that we keep."""
         return _sum(self._not_kept, mask, holds=True)[0] if self._not_kept else 0
 
     def _add(self, rows: Iterable[Row], sign: int, silent: int) -> None:
@@ -93,6 +96,8 @@ class PeerCounts:
                 up |= row.holders
                 if row.holders & ~silent:
                     _count(self._theirs, row.holders, sign, row.entry.size)
+            elif row is not ours and ours.entry.is_private:
+                _count(self._not_kept, row.holders, sign, row.entry.size)
         if ours is not None and ours.holders & ~silent and not ours.entry.is_private:
             _count(self._ours, ours.holders | up, sign, ours.entry.size)
 
