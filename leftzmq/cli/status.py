@@ -352,14 +352,20 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
 
 
 def _differences(folder: dict[str, Any]) -> list[Text]:
-    """What was changed here, in a folder that only receives."""
-    name, count = printable(folder["id"]), folder["differs"]
+    """What is otherwise here, in a folder that only sends or only receives."""
+    name, count, mode = printable(folder["id"]), folder["differs"], folder["mode"]
+    if mode == "both":
+        return []
+    said = f"{name}: only {mode}s"
     if not count:
-        return [Text(f"{name}: only receives")] if folder["mode"] == "receive" else []
+        return [Text(said)]
+    if mode == "send":
+        differ = f"{counted(count, 'path')} changed by others, not taken"
+        return [Text(f"{said}: {differ} (`leftzmq override` lists them, and sends what is here)")]
     paths = folder["differ_list"][:SHOWN_DIFFERENCES]
     shown = ", ".join(map(printable, paths)) + (", ..." if count > len(paths) else "")
-    said = f"{counted(count, 'path')} changed here, told to nobody: {shown}"
-    return [Text(f"{name}: only receives: {said} (`leftzmq revert` takes what the others have)")]
+    differ = f"{counted(count, 'path')} changed here, told to nobody: {shown}"
+    return [Text(f"{said}: {differ} (`leftzmq revert` takes what the others have)")]
 
 
 def _text(name: object) -> Text:

@@ -32,6 +32,13 @@ from leftzmq.tree.plan import Staged
 
 _TOLD: Final = f"NOT ({PRIVATE_ROW})"
 _RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
+_HIGHEST: Final = (
+    "apart = 0 AND holders & ~? != 0"
+    " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
+    " AND other.apart = 0 AND other.holders & ~? != 0"
+    f" AND {_RANK.format('other')} > {_RANK.format('v')})"
+)
+"""Of each path the highest version that somebody holds, given twice who does not count."""
 """The rank of a version, as tree/entry defines it: SQLite compares rows as
 Python compares tuples."""
 _COLUMNS_OF_V: Final = ", ".join(f"v.{column.strip()}" for column in COLUMNS.split(","))
@@ -311,13 +318,22 @@ class Reader:
         readers = silent & ~(1 << OUR_BIT)
         where, values = _at(path)
         return self._summed(
-            f"FROM version AS v WHERE {where} AND seq IS NULL AND apart = 0 AND holders & ~? != 0"
-            " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
-            " AND other.apart = 0 AND other.holders & ~? != 0"
-            f" AND {_RANK.format('other')} > {_RANK.format('v')})",
+            f"FROM version AS v WHERE {where} AND seq IS NULL AND {_HIGHEST}",
             (*values, readers, readers),
             limit,
         )
+
+    def above_ours(
+        self, path: str, limit: int, readers: int = 0
+    ) -> list[tuple[str, tuple[int, bytes]]]:
+        """(path, (stamp, writer)) of the versions that `coming` counts, in path order."""
+        where, values = _at(path)
+        found = self._ask(
+            f"SELECT path, stamp, writer FROM version AS v WHERE {where} AND seq IS NULL"
+            f" AND {_HIGHEST} ORDER BY path LIMIT ?",
+            (*values, readers, readers, limit),
+        )
+        return [(path_of_key(key), (stamp, writer)) for key, stamp, writer in found]
 
     def _summed(
         self, which: str, values: tuple[object, ...], limit: int

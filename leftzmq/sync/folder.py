@@ -39,11 +39,11 @@ from leftzmq.sync.scan.scheduler import Scheduler
 from leftzmq.sync.trash_keeper import TrashKeeper
 from leftzmq.sync.upload.bit_rot import BitRot
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
+from leftzmq.sync.versions.differences import Differences
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.peer_lag import PeerLag
-from leftzmq.sync.versions.private_changes import PrivateChanges
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.mode import FolderMode
@@ -94,8 +94,8 @@ class Folder:
         self.locks, self.problems = PathLocks(), Problems(id)
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
-        self.mode, self.index_view.author.receives = mode, mode is FolderMode.RECEIVE
-        self.private_changes = PrivateChanges(id, self.index_view, self.locks)
+        self.mode = self.index_view.author.mode = mode
+        self.differences = Differences(id, self.index_view, self.locks)
         self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter, only=only)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
         resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
@@ -202,8 +202,7 @@ class Folder:
         if not self.is_read or not self.keeping.idle or not self.announcer.settled:
             return False
         mask = self.store.heads.head_of(device).mask
-        coming = self.index_view.peer_counts.coming(mask).paths
-        return not coming and not self.index_client.receives(device)
+        return not self.index_view.to_come(mask).paths and not self.index_client.receives(device)
 
     def _read_until(self) -> int:
         """Return our next sequence when the first walk is over and all that it found is announced;
@@ -278,7 +277,7 @@ class Folder:
     def begin(self, now: float) -> Outputs:
         """The folder begins: clear what an earlier life left half done, then start everything else.
         In one that is held no old version of the trash ends before its user's yes."""
-        self.private_changes.start()
+        self.differences.start()
         out = self.applier.clear()
         out += self.keeping.start()
         out += self.guard.start()
@@ -383,7 +382,7 @@ class Folder:
     @property
     def _done(self) -> bool:
         at_rest = self.scheduler.idle and self.applier.idle and not self.guard.busy
-        at_rest = at_rest and self.keeping.idle and not self.private_changes.busy
+        at_rest = at_rest and self.keeping.idle and not self.differences.busy
         return at_rest and self.announcer.settled
 
     def deadline(self, now: float) -> float | None:
@@ -398,7 +397,7 @@ class Folder:
             self.trash.deadline(),
             self.acknowledged.deadline(),
             self.letting_go.deadline(now),
-            self.private_changes.deadline(now),
+            self.differences.deadline(now),
             self.wal_truncation.deadline(),
             self.bit_rot.deadline(),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from enum import Enum, auto
+from typing import Final
 
 from msgspec import Struct
 
@@ -650,6 +651,39 @@ class ChunksRead(Struct, frozen=True):
     is_small: bool
 
 
+MAX_DIFFERING: Final = 100_000
+"""More are listed, and overridden, when these are."""
+
+
+class Winner(Struct, frozen=True):
+    """The version that other devices have of a path, and that is not taken here. rank: its stamp
+    and writer."""
+
+    path: str
+    rank: tuple[int, bytes]
+
+
+class FindDiffering(Struct, frozen=True):
+    """At `path` and below it ("": everywhere): which versions of others are above ours?
+
+    number: the answer carries it
+    readers: the bits of devices whose versions nobody takes
+    """
+
+    folder: str
+    number: int
+    path: str
+    readers: int
+
+
+class DifferingFound(Struct, frozen=True):
+    """winners: in path order, MAX_DIFFERING at the most."""
+
+    folder: str
+    number: int
+    winners: tuple[Winner, ...]
+
+
 class FindLacking(Struct, frozen=True):
     """At `path` and below it ("": everywhere): what does each of these devices lack of ours, and
     what do we lack of anybody's?
@@ -660,6 +694,7 @@ class FindLacking(Struct, frozen=True):
     done: for each of the masks the sequence up to which the device is done with our index: of that
         it lacks nothing
     silent: the bits of those whose versions nobody takes (sync/versions/index_view)
+    takes: whether what others have is to come here
     """
 
     folder: str
@@ -669,6 +704,7 @@ class FindLacking(Struct, frozen=True):
     shown: int
     done: tuple[int, ...]
     silent: int = 0
+    takes: bool = True
 
 
 class Lacking(Struct, frozen=True):
@@ -945,6 +981,7 @@ Job = (
     | ReadJoinPlan
     | LookWhatLies
     | CountNotKept
+    | FindDiffering
     | CheckBytes
     | DropCookie
     | SweepTrash
@@ -983,6 +1020,7 @@ JobDone = (
     | JoinPlanRead
     | LyingSeen
     | NotKeptCounted
+    | DifferingFound
     | BytesChecked
     | CookieDropped
     | TrashSwept
@@ -1032,6 +1070,7 @@ BULK_JOBS = (
     CountLosses,
     ReadJoinPlan,
     CountNotKept,
+    FindDiffering,
     CheckBytes,
 )
 

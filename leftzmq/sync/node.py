@@ -31,6 +31,7 @@ from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.limiting import Limiting
 from leftzmq.sync.admin.open_questions import OpenQuestions
+from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.status import Times, status
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.apply.applier import Applier
@@ -134,11 +135,13 @@ class Node:
         )
         self.conflicts = Conflicts(self._names_of_devices)
         self.join_plans, self.ignore_questions = JoinPlans(), IgnoreQuestions()
+        self.overrides = Overrides()
         self.commands = Commands(
             folders,
             self.conflicts,
             self.join_plans,
             self.ignore_questions,
+            self.overrides,
             about.get("unusable", ()),
         )
         self._heartbeat = Heartbeat(folders)
@@ -180,7 +183,11 @@ class Node:
         ChunkRoutes(self.folders, self.downloader, self.listener, self._stir).enter(routes)
         TicketRoutes(self._stir).enter(routes)
         QuestionRoutes(
-            self.wait_questions, self.conflicts, self.join_plans, self.ignore_questions
+            self.wait_questions,
+            self.conflicts,
+            self.join_plans,
+            self.ignore_questions,
+            self.overrides,
         ).enter(routes)
         FolderRoutes(
             self.folders,
@@ -191,6 +198,7 @@ class Node:
             self.conflicts,
             self.join_plans,
             self.ignore_questions,
+            self.overrides,
             self.peers,
             self._begin_anew,
         ).enter(routes)
@@ -472,7 +480,7 @@ def _ticked(folder: Folder, now: float) -> Outputs:
     out += folder.guard.on_time_passed(now)
     out += folder.bit_rot.on_time_passed(now)
     out += folder.letting_go.on_time_passed(now)
-    out += folder.private_changes.on_time_passed(now)
+    out += folder.differences.on_time_passed(now)
     folder.wal_truncation.on_time_passed(now)
     return out + folder.trash.on_time_passed(now)
 

@@ -12,4 +12,5 @@ class FolderMode(Enum):
     """The value is what `mode` of a [[folder]] says."""
 
     BOTH = "both"
+    SEND = "send"  # it tells what is changed here; what others change is not taken
     RECEIVE = "receive"  # it takes what others change; what is changed here is told to nobody

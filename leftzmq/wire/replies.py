@@ -244,6 +244,19 @@ class HeldDecided(Reply, frozen=True, kw_only=True):
     paths: int = 0
 
 
+class Overridden(Reply, frozen=True, kw_only=True):
+    """Where a folder that only sends is otherwise here than elsewhere. first: of the `paths`. more:
+    there were more than one question handles. listed: names this list. done: whether what is here
+    is everybody's now."""
+
+    folder: str
+    paths: int
+    first: list[str]
+    more: bool
+    listed: str
+    done: bool
+
+
 class ShownInFolder(Reply, frozen=True, kw_only=True):
     """A problem. text: the sentence that a user reads, the path included."""
 

@@ -250,7 +250,16 @@ def _count_not_kept(
     return jobs.NotKeptCounted(job.folder, job.number, *reader.not_kept(job.nobody))
 
 
+def _find_differing(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.FindDiffering
+) -> JobDone:
+    found = reader.above_ours(job.path, jobs.MAX_DIFFERING, job.readers)
+    winners = tuple(jobs.Winner(path, rank) for path, rank in found)
+    return jobs.DifferingFound(job.folder, job.number, winners)
+
+
 HANDLERS: Final[dict[type, Any]] = {
+    jobs.FindDiffering: _find_differing,
     jobs.LookWhatLies: _look_what_lies,
     jobs.CountNotKept: _count_not_kept,
     jobs.SweepTrash: _sweep,

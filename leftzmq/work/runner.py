@@ -276,7 +276,9 @@ class JobRunner:
             jobs.Lacking(*reader.lacking(mask, job.path, job.shown, job.silent, done))
             for mask, done in zip(job.masks, job.done, strict=True)
         )
-        coming = jobs.Lacking(*reader.coming(job.path, job.shown, job.silent))
+        nothing = (0, 0, ())
+        found = reader.coming(job.path, job.shown, job.silent) if job.takes else nothing
+        coming = jobs.Lacking(*found)
         return jobs.LackingFound(job.folder, job.number, job.masks, lacking, coming)
 
     def _read_join_plan(self, context: FolderContext, job: jobs.ReadJoinPlan) -> JobDone:

@@ -17,6 +17,7 @@ from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
+from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.status import problems
 from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
@@ -29,7 +30,15 @@ from leftzmq.wire.replies import Got, HeldBack, HeldDecided
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
 
-_CHANGES: Final = ("trash restore", "accept", "revert", "conflicts resolve", "get", "drop")
+_CHANGES: Final = (
+    "trash restore",
+    "accept",
+    "revert",
+    "conflicts resolve",
+    "get",
+    "drop",
+    "override",
+)
 
 
 class Commands:
@@ -41,10 +50,12 @@ class Commands:
         conflicts: Conflicts,
         join_plans: JoinPlans,
         ignore_questions: IgnoreQuestions,
+        overrides: Overrides,
         unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._about_copies, self._unusable = folders, conflicts, unusable
         self._join_plans, self._ignore_questions = join_plans, ignore_questions
+        self._overrides = overrides
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """Return the answer, or the jobs that lead to it. None: this class does not know the
@@ -64,6 +75,8 @@ class Commands:
                 ask = self._ignored
             case "get" | "drop":
                 ask = self._wanted
+            case "override":
+                ask = self._override
             case _:
                 return None
         if not self._folders and not self._unusable:
@@ -135,11 +148,20 @@ class Commands:
             return self._revert(fact, folder, now)
         return folder.guard.decide(fact.asker, decision, now)
 
+    def _override(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        if folder.paused_why:
+            return [declined(fact.asker, f"the folder is paused: {folder.paused_why}", folder.id)]
+        if folder.mode is not FolderMode.SEND:
+            what = f'the folder does not only send (its mode is "{folder.mode.value}")'
+            return [declined(fact.asker, what, folder.id)]
+        path, listed = _text(fact, "path"), _text(fact, "listed")
+        return self._overrides.ask(fact.asker, folder, path, listed)
+
     def _revert(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         """What was changed here in a folder that only receives is given up."""
         if folder.paused_why:
             return [declined(fact.asker, f"the folder is paused: {folder.paused_why}", folder.id)]
-        count = folder.private_changes.revert(_text(fact, "path"), now)
+        count = folder.differences.revert(_text(fact, "path"), now)
         if not count:
             return [declined(fact.asker, "nothing was changed there", folder.id)]
         decided = HeldDecided(folder=folder.id, held=HeldBack(), paths=count)

@@ -100,7 +100,7 @@ def member(folder: Folder, peer: Peer) -> Member:
     else:
         behind, ahead = (
             folder.index_view.peer_counts.lacking(mask),
-            folder.index_view.peer_counts.coming(mask),
+            folder.index_view.to_come(mask),
         )
     passed = folder.acknowledged.passed_over(peer.key) if is_member else NOTHING_PASSED
     if behind is not None and passed.paths:

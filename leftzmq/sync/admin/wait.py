@@ -331,7 +331,9 @@ class WaitQuestions:
         masks = tuple(heads.head_of(key).mask for key in keys)
         done = tuple(map(folder.acknowledged.until, keys))
         silent = folder.index_view.silent
-        return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS, done, silent))
+        takes = folder.index_view.takes
+        job = FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS, done, silent, takes)
+        return Work(job)
 
     def _member(self, folder: Folder, peer: Peer) -> Member:
         key = (folder.id, peer.key)

@@ -96,7 +96,7 @@ class Acknowledged:
         """Tell those who would wait for what is not kept here, every DONE_REST_S at the most.
         Called when all that follows from a fact is done."""
         view = self._index_view
-        may_tell = view.some_apart or view.counters.differs > 0 or bool(self._owed)
+        may_tell = view.some_apart or view.differs > 0 or bool(self._owed)
         self._waits = may_tell and now < self._rests_until
         if not may_tell or self._waits:
             return []
@@ -105,7 +105,7 @@ class Acknowledged:
             head = view.store.heads.head_of(device)
             until = (head.life, head.head)
             told = self._told.get(device)
-            is_waited_for = device in self._owed or view.peer_counts.not_kept(head.mask)
+            is_waited_for = device in self._owed or view.declined(head.mask)
             if told == until or not is_waited_for:
                 continue
             if (link := self._link_for(device)) is not None and self._is_done(device):

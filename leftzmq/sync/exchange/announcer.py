@@ -152,6 +152,8 @@ class Announcer:
             if entry is not None:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
                 out += self._revived_above(entry)
+                if not entry.deleted:
+                    self._resolver.stays_above(entry.path)
         if again:
             out.append(RescanWanted(self.folder, tuple(again)))
         paths = (*buried, *(sighting.path for sighting in fact.sightings))

@@ -15,6 +15,7 @@ from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
+from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped, FolderTakenOff, HoldEnded
@@ -46,6 +47,7 @@ class FolderRoutes(Struct, frozen=True):
     conflicts: Conflicts
     join_plans: JoinPlans
     ignore_questions: IgnoreQuestions
+    overrides: Overrides
     peers: Peers
     begin: Callable[[Folder, float], Outputs]
 
@@ -67,6 +69,7 @@ class FolderRoutes(Struct, frozen=True):
         out += self.conflicts.on_folder_stopped(folder.id, fact.stop.why)
         out += self.join_plans.on_folder_stopped(folder.id, fact.stop.why)
         out += self.ignore_questions.on_folder_stopped(folder.id, fact.stop.why)
+        out += self.overrides.on_folder_stopped(folder.id, fact.stop.why)
         self.wait_questions.on_folder_stopped(folder.id)
         self.listener.on_folder_stopped(folder.id)
         self.downloader.on_folder_stopped(folder.id)

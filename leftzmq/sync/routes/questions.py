@@ -1,5 +1,5 @@
 """Routes the job results that are needed to answer the command line: of wait, conflicts, trash, the
-plans of joins, and what is ignored.
+plans of joins, what is ignored, and what differs.
 
 Knows which machine needs which result. Must not know who asked, or what.
 """
@@ -13,12 +13,14 @@ from msgspec import Struct
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
+from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import CookieSeen
 from leftzmq.sync.jobs import (
     CookieDropped,
     CopiesListed,
     CopyResolved,
+    DifferingFound,
     JoinPlanRead,
     LackingFound,
     LetGone,
@@ -39,6 +41,7 @@ class QuestionRoutes(Struct, frozen=True):
     conflicts: Conflicts
     join_plans: JoinPlans
     ignore_questions: IgnoreQuestions
+    overrides: Overrides
 
     def enter(self, routes: Routes) -> None:
         to_folder, conflicts = routes.to_folder, self.conflicts
@@ -55,6 +58,8 @@ class QuestionRoutes(Struct, frozen=True):
         ignored = self.ignore_questions
         to_folder(LyingSeen, lambda folder: partial(ignored.on_lying_seen, folder))
         to_folder(NotKeptCounted, lambda folder: partial(ignored.on_not_kept_counted, folder))
+        overrides = self.overrides
+        to_folder(DifferingFound, lambda folder: partial(overrides.on_differing_found, folder))
         to_folder(LetGone, lambda folder: folder.letting_go.on_let_gone)
         to_folder(TrashSwept, lambda folder: folder.trash.on_trash_swept)
         to_folder(TrashListed, lambda folder: folder.trash.on_trash_listed)

@@ -7,6 +7,10 @@ Must not know rows. In a folder that only receives each such version is private
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from leftzmq.index.heads import Heads
 from leftzmq.tree.entry import (
     Entry,
@@ -17,20 +21,31 @@ from leftzmq.tree.entry import (
     told,
     tombstone,
 )
+from leftzmq.tree.mode import FolderMode
 
 
 class Author:
-    """receives: whether the folder only receives"""
+    """mode: in which directions the folder syncs on this device"""
 
     def __init__(self, heads: Heads) -> None:
         self._heads = heads
-        self.receives = False
+        self.mode = FolderMode.BOTH
 
-    def change(self, observed: Observed, base: Entry | None) -> tuple[Entry, int]:
-        """The version for what was found in the place of `base`, and its sequence."""
+    @property
+    def receives(self) -> bool:
+        """Whether the folder only receives."""
+        return self.mode is FolderMode.RECEIVE
+
+    def change(
+        self, observed: Observed, base: Entry | None, winner: Entry | None = None
+    ) -> tuple[Entry, int]:
+        """The version for what was found in the place of `base`, and its sequence. winner: what
+        others have there."""
         sequence = self._heads.next_sequence()
         entry = local_change(observed, base, self._heads.life, sequence)
-        return (private(entry, base) if self.receives else entry), sequence
+        if self.receives:
+            return private(entry, base), sequence
+        return self._above(entry, winner), sequence
 
     def kept(self, observed: Observed, base: Entry | None, above: Entry) -> tuple[Entry, int]:
         """The version for what was found, and must stay in spite of `above`."""
@@ -38,11 +53,32 @@ class Author:
         entry = published_again(local_change(observed, base, life, sequence), above, life, sequence)
         return (private(entry, above) if self.receives else entry), sequence
 
-    def delete(self, base: Entry, now_ns: int) -> tuple[Entry, int]:
-        """The tombstone of `base`, and its sequence."""
+    def delete(self, base: Entry, now_ns: int, winner: Entry | None = None) -> tuple[Entry, int]:
+        """The tombstone of `base`, and its sequence. winner: as in `change`."""
         sequence = self._heads.next_sequence()
         entry = tombstone(base, self._heads.life, sequence, now_ns)
-        return (private(entry, base) if self.receives else entry), sequence
+        if self.receives:
+            return private(entry, base), sequence
+        return self._above(entry, winner), sequence
+
+    def _above(self, entry: Entry, winner: Entry | None) -> Entry:
+        """A folder that only sends does not take what others have, and would never have seen it. So
+        what is changed here is above it, and theirs becomes the conflict copy."""
+        if self.mode is not FolderMode.SEND or winner is None or winner.rank < entry.rank:
+            return entry
+        return replace(entry, stamp=winner.stamp + 1)
+
+    def over(self, ours: Entry | None, listed: Sequence[Entry]) -> tuple[Entry, int]:
+        """What this device has, above all that others have there, which a user has seen: `ours`, or
+        the tombstone of the highest of them where it has nothing."""
+        sequence, life = self._heads.next_sequence(), self._heads.life
+        highest = max(listed, key=lambda entry: entry.rank)
+        base = tombstone(highest, life, sequence, 0) if ours is None else ours
+        entry = published_again(base, highest, life, sequence)
+        vector = entry.vector
+        for other in listed:
+            vector = vector.joined(other.vector, keep=(life, other.writer))
+        return replace(entry, vector=vector), sequence
 
     def again(self, ours: Entry, above: Entry) -> tuple[Entry, int]:
         """`ours` above a concurrent winner that must not be taken, and its sequence."""

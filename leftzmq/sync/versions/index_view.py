@@ -20,9 +20,11 @@ from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
 from leftzmq.sync.versions.author import Author
 from leftzmq.sync.versions.counters import Recount, count
+from leftzmq.sync.versions.peer_counts import Lack
 from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind, ScanKey
+from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import sort_key
 from leftzmq.tree.version import Life
 
@@ -192,6 +194,31 @@ class IndexView:
         return self.walked and not self.unseen(path)
 
     # -- changing --------------------------------------------------------------------------------
+
+    @property
+    def takes(self) -> bool:
+        """Whether what others change is taken into the share."""
+        return self.author.mode is not FolderMode.SEND
+
+    def to_come(self, mask: int) -> Lack:
+        """What the device of this bit has and is still to come here."""
+        return self.peer_counts.coming(mask) if self.takes else Lack()
+
+    def declined(self, mask: int) -> int:
+        """How many versions the device of this bit has that are not to come here."""
+        passed = self.peer_counts.not_kept(mask)
+        return passed if self.takes else passed + self.peer_counts.coming(mask).paths
+
+    @property
+    def tickets(self) -> int:
+        """How many paths there are whose winner is to come here."""
+        return self.counters.tickets if self.takes else 0
+
+    @property
+    def differs(self) -> int:
+        """How many paths are otherwise here than on other devices, as this device only sends the
+        folder, or only receives it."""
+        return self.counters.differs if self.takes else self.counters.tickets
 
     def next_sequence(self) -> int:
         return self.store.heads.next_sequence()

@@ -66,7 +66,8 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     base = ours.entry if ours else None
     if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
         base = begun  # an operation put it here, and its user changed its mode or time since
-    entry, sequence = index_view.author.change(observed, base)
+    theirs = best_of([row for row in rows if row is not ours], ANYBODY)
+    entry, sequence = index_view.author.change(observed, base, theirs.entry if theirs else None)
     if ours is None and held is not None and held.had != NOTHING_TOLD and not entry.is_private:
         # The file was written before the version that was wanted back here had arrived, or the file
         # is all that is left. It is announced beside that version, and above the version that we
@@ -88,7 +89,9 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
         index_view.change_row(rows, ours, replace(ours, scan=None))
     if ours is None or ours.entry.deleted:
         return None
-    entry, sequence = index_view.author.delete(ours.entry, now_ns)
+    theirs = best_of([row for row in rows if row is not ours], ANYBODY)
+    winner = theirs.entry if theirs else None
+    entry, sequence = index_view.author.delete(ours.entry, now_ns, winner)
     if not entry.is_private:
         entry = with_other_deletes(entry, (row.entry for row in rows))
     index_view.set_ours(rows, entry, sequence, None)

@@ -99,7 +99,7 @@ class Resolver:
                     assert ours is not None
                     ticket = self._join(rows, ours, theirs)
                     if ticket is not None:
-                        return ticket
+                        return ticket if self._index_view.takes else None
                     self._join_lower(self._index_view.rows(path), None)
                     return None
                 case _:
@@ -108,6 +108,8 @@ class Resolver:
                         entry = with_other_deletes(theirs.entry, known)
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
+                    if not self._index_view.takes:
+                        return None
                     copy = verdict is Verdict.TAKE_AND_COPY
                     if not theirs.entry.deleted:
                         self._makes_way_above(path)
@@ -301,6 +303,16 @@ class Resolver:
         entry, sequence = self._index_view.author.kept(observed, base, grave)
         self._index_view.set_ours(rows, entry, sequence, found.old.key)
         self._index_view.unsure.discard(grave.path)  # it does not go any more
+
+    def stays_above(self, path: str) -> list[Entry]:
+        """Something of ours is at `path`. In a folder that only sends, others may have deleted
+        folders above it, or replaced them, which this device did not take: these are published
+        again, or nobody could take what is in them. Returns their versions."""
+        published: list[Entry] = []
+        for folder in [] if self._index_view.takes else folders_above(path):
+            if self.stay(folder) and (ours := self._index_view.ours(folder)) is not None:
+                published.append(ours.entry)
+        return published
 
     def stay(self, path: str) -> bool:
         """A user wants our version kept: publishes it again above whatever would replace or delete

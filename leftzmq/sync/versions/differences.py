@@ -1,16 +1,17 @@
-"""What was changed here in a folder that only receives: told from a start on as which the folder is
-no such folder any more, or given up for what the others have (docs/decisions/0028).
+"""Where a folder that only sends, or only receives, is otherwise here than elsewhere, and a user
+decides: what the others have is taken here, or what is here is everybody's (docs/decisions/0028).
 
-Knows the rows of our private versions. Must not know how anything gets its bytes (sync/apply does).
+Knows the rows of these paths. Must not know how anything gets its bytes (sync/apply does).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import best_of, ours_of
+from leftzmq.index.rows import ANYBODY, best_of, ours_of
 from leftzmq.sync.facts import (
     Fact,
     FoundDeleted,
@@ -18,27 +19,32 @@ from leftzmq.sync.facts import (
     PathsReconsidered,
     RescanWanted,
 )
+from leftzmq.sync.jobs import Winner
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.withheld import WhyWithheld
+from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind, private
 from leftzmq.tree.path import is_within
 from leftzmq.tree.plan import Held
 
-REVERTED_A_TURN: Final = 64  # paths (about 60 us each)
+A_TURN: Final = 64  # paths (about 60 us each)
 READ_AT_ONCE: Final = 4096
 
 
-class PrivateChanges:
+class Differences:
     """Those of one folder."""
 
     def __init__(self, folder: str, index_view: IndexView, locks: PathLocks) -> None:
         self._folder, self._index_view, self._locks = folder, index_view, locks
-        self._to_revert: list[str] = []  # folders before what is in them: taken from the end
+        # Both are taken from the end: what is in a folder comes before the folder.
+        self._to_revert: list[str] = []
+        self._to_override: list[Winner] = []
+        self._first = 0  # the first sequence of what is published over the others' versions
 
     @property
     def busy(self) -> bool:
-        return bool(self._to_revert)
+        return bool(self._to_revert or self._to_override)
 
     def start(self) -> None:
         """Before the first fact of a life: if the folder tells now what is changed here, what was
@@ -64,12 +70,23 @@ class PrivateChanges:
         self._to_revert = self._all(path)
         return len(self._to_revert)
 
+    def override(self, winners: Sequence[Winner]) -> None:
+        """Begin to publish what is here above these versions, which a user has seen."""
+        self._to_override, self._first = list(winners), self._index_view.store.heads.sequence + 1
+
     def deadline(self, now: float) -> float | None:
-        return now if self._to_revert else None
+        return now if self.busy else None
 
     def on_time_passed(self, now: float) -> list[Fact]:
         out: list[Fact] = []
-        for _ in range(min(REVERTED_A_TURN, len(self._to_revert))):
+        some = [self._to_override.pop() for _ in range(min(A_TURN, len(self._to_override)))]
+        done = [winner.path for winner in some if self._publish_over(winner)]
+        if done:
+            # Whoever said that this is meant need not say so of the deletes among it once more.
+            life, last = self._index_view.store.heads.life, self._index_view.store.heads.sequence
+            self._index_view.accept(Accepted(((life, self._first, last),)))
+            out.append(PathsReconsidered(self._folder, tuple(done)))
+        for _ in range(min(A_TURN, len(self._to_revert))):
             out += self._give_up(self._to_revert.pop())
         return out
 
@@ -81,6 +98,23 @@ class PrivateChanges:
             after = some[-1][0]
             found += [path for _, path in some if is_within(path, at)]
         return found
+
+    def _publish_over(self, winner: Winner) -> bool:
+        """Returns whether it did. Not where others changed something since the list was made: that
+        was not seen, and is in the next list."""
+        view = self._index_view
+        rows = view.rows(winner.path)
+        ours, theirs = ours_of(rows), best_of([row for row in rows if not row.is_ours], ANYBODY)
+        if theirs is None or (theirs.entry.stamp, theirs.entry.writer) != winner.rank:
+            return False
+        live = ours if ours is not None and not ours.entry.deleted else None
+        if live is None and theirs.entry.deleted:
+            return False
+        listed = [row.entry for row in rows if not row.is_ours]
+        entry, sequence = view.author.over(live.entry if live else None, listed)
+        scan, noise = (live.scan, live.noise) if live else (None, False)
+        view.set_ours(rows, entry, sequence, scan, noise)
+        return True
 
     def _give_up(self, path: str) -> list[Fact]:
         view = self._index_view

@@ -1,0 +1,87 @@
+"""leftzmq override: in a folder that only sends, what is here is everybody's.
+
+It lists first where others have something else, and asks; what is not in the list stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, Final
+
+from leftzmq.cli.asking import ANSWER_S, add_common, as_path
+from leftzmq.cli.format.event_lines import printable
+from leftzmq.cli.shell import json_text
+from leftzmq.config import load_device
+from leftzmq.errors import UsageError, counted
+from leftzmq.transport.ipc.client import ask
+from leftzmq.wire.replies import Overridden
+
+_TEXT: Final = (
+    "in a folder that only sends: put what this device has in the place of what the others "
+    "changed, on all devices; lists that first, and asks"
+)
+_EXAMPLES: Final = """examples:
+  leftzmq override                    all that differs in the only folder
+  leftzmq override docs/report.odt    this file alone"""
+
+
+def add_override(commands: Any) -> None:
+    command = commands.add_parser(
+        "override",
+        help=_TEXT,
+        description=_TEXT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "path", nargs="?", default="", metavar="PATH", help="and what is below it; left out: all"
+    )
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    add_common(command)
+
+
+def override(options: argparse.Namespace) -> int:
+    path = as_path(options.path) if options.path else ""
+    state = load_device(options.config).state
+    fields = {"folder": options.folder, "path": path}
+    found = Overridden.of(ask(state, "override", fields, ANSWER_S))
+    if not options.json:
+        _show(found)
+    if not options.yes:
+        if options.json:
+            print(json_text(found.fields()))
+            return 0
+        if not sys.stdin.isatty():
+            raise UsageError("nobody can be asked", "override", "say --yes, or use a terminal")
+        if not _says_yes():
+            print("nothing was changed")
+            return 1
+    done = Overridden.of(ask(state, "override", fields | {"listed": found.listed}, ANSWER_S))
+    if options.json:
+        print(json_text(done.fields()))
+        return 0
+    print(
+        f"{counted(done.paths, 'path')}: what is here is everybody's now; what the others had is in"
+        " their trash"
+    )
+    return 0
+
+
+def _says_yes() -> bool:
+    """Ask. Ctrl-C, and the end of the input, are a no."""
+    print("Put what is here in their place, on all devices? [y/N] ", end="", flush=True)
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        print()
+        return False
+
+
+def _show(found: Overridden) -> None:
+    more = "at least " if found.more else ""
+    print(f"others have something else at {more}{counted(found.paths, 'path')}:")
+    for path in found.first:
+        print(f"  {printable(path)}")
+    if found.paths > len(found.first):
+        print("  ...")
