@@ -23,7 +23,7 @@ _TEXT: Final = (
 )
 _EXAMPLES: Final = """examples:
   leftzmq override                    all that differs in the only folder
-  leftzmq override docs/report.odt    this file alone"""
+  leftzmq override plans/report.odt   this file alone"""
 
 
 def add_override(commands: Any) -> None:

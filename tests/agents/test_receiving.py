@@ -49,7 +49,8 @@ def test_a_folder_receives_keeps_its_changes_to_itself_and_tells_them_at_last(
 
     write(a, "f", "later of a")
     assert comes(b, "f", "later of a")
-    (copy,) = [path.name for path in b.share.iterdir() if ".conflict-" in path.name]
+    assert wait_until(lambda: any(b.share.glob("*.conflict-*")), DEADLINE_S)
+    (copy,) = [path.name for path in b.share.glob("*.conflict-*")]
     assert (b.share / copy).read_text() == "of b" and not (a.share / copy).exists()
 
     b.stop()

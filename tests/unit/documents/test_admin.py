@@ -35,6 +35,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.folder import FolderState
 from leftzmq.sync.guard.guard import _WHO
 from leftzmq.sync.jobs import DropCookie, Job, WriteChunks
+from leftzmq.tree.mode import FolderMode
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.replies import Reloaded, Reply
 from tests.helpers.mesh import Device, Held, Mesh
@@ -353,6 +354,18 @@ class Story:
             self.ask(self.a, decision)
             self.scan()
 
+    def of_what_differs(self, base: Path) -> None:
+        self.mesh = mesh = Mesh(base, "AB")
+        a, b = mesh.devices.values()
+        a.mode = FolderMode.SEND
+        for device in (a, b):
+            device.start()
+        mesh.settle()
+        b.write("theirs", b"by B")
+        b.scan()
+        mesh.settle()
+        assert self.ask(a, "override", path="theirs")["first"] == ["theirs"]
+
     def of_a_join(self, base: Path) -> None:
         self.mesh = mesh = Mesh(base, "AB")
         a, b = mesh.devices.values()
@@ -374,6 +387,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     story.of_what_is_fetched()
     story.of_a_file_on_its_way()
     story.of_what_is_held_back()
+    story.of_what_differs(tmp_path_factory.mktemp("differs"))
     story.of_a_join(tmp_path_factory.mktemp("join"))
     for verb, at in (("status", "folders[].held"), ("accept", "held"), ("revert", "held")):
         assert f"{at}.here" in story.seen[verb]

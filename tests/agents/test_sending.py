@@ -1,0 +1,61 @@
+"""Real agents: a folder that only sends, and override."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leftzmq.cli.demo.stage import Stage, wait_until
+from tests.agents.test_ignoring import comes, configure, run, said, write
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage("AB", tmp_path / "stage") as stage:
+        yield stage
+        for actor in stage.actors:
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
+
+
+def test_a_folder_sends_takes_nothing_and_is_everybodys_at_last(stage: Stage) -> None:
+    a, b = stage.actors
+
+    def differs(count: int) -> bool:
+        return wait_until(lambda: a.status().get("differs") == count, DEADLINE_S)
+
+    write(a, "f", "of a")
+    configure(a, 'mode = "send"\n')
+    for actor in (a, b):
+        actor.start()
+    assert comes(b, "f", "of a")
+    write(b, "f", "of b")
+    write(b, "new", "of b")
+    assert differs(2), a.status()
+    text = " ".join(run(a, "status")[1].split())
+    assert "share: only sends: 2 paths changed by others, not taken" in text
+    for actor in (a, b):
+        assert run(actor, "wait", "--timeout", "10")[0] == 0
+    assert (a.share / "f").read_text() == "of a" and not (a.share / "new").exists()
+
+    a.stop()
+    a.start()
+    assert differs(2), a.status()
+    code, text = run(a, "override")
+    assert code == 2 and "say --yes" in text and "  f\n  new\n" in text, text
+    assert said(a, "override")["first"] == ["f", "new"]
+    assert (b.share / "f").read_text() == "of b", "to list them changes nothing"
+    code, text = run(a, "override", "--yes", "f")
+    assert code == 0 and "1 path: what is here is everybody's now" in text, text
+    assert comes(b, "f", "of a") and differs(1)
+    assert run(a, "override", "--yes")[0] == 0
+    assert wait_until(lambda: not (b.share / "new").exists(), DEADLINE_S)
+    assert differs(0)
+    for words in (("override",), ("override", "../f"), ("override", "--folder", "nope")):
+        code, text = run(a, *words)
+        assert code != 0 and text.startswith("leftzmq: "), (words, text)
+    code, text = run(b, "override", "--yes")
+    assert code == 1 and "does not only send" in text, text
