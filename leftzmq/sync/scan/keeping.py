@@ -150,11 +150,16 @@ class Keeping:
 
     @property
     def idle(self) -> bool:
-        """Whether all rows are judged by the present rules."""
-        return self._judging is None and not self._to_judge
+        """Whether all rows are judged by the present rules, and these stay: no file rules on that
+        is gone."""
+        return not self._judges and not self._leaving
+
+    @property
+    def _judges(self) -> bool:
+        return self._judging is not None or bool(self._to_judge)
 
     def deadline(self, now: float) -> float | None:
-        if not self.idle:
+        if self._judges:
             return now
         return min(self._leaving.values(), default=None)
 

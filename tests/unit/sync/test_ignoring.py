@@ -11,8 +11,10 @@ import pytest
 
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import LocalRulesSet, PathsTouched, TimePassed, Touch
+from leftzmq.sync.folder import FolderState
 from leftzmq.sync.jobs import WriteChunks
 from leftzmq.sync.scan import keeping
+from leftzmq.sync.scan.keeping import RULES_STAY_S
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.tree.entry import Kind
 from tests.helpers.mesh import Device, Held, Mesh
@@ -631,3 +633,17 @@ def test_what_is_no_file_has_no_rules_and_lets_nothing_new_out(
     path.rmdir() if kind == "folder" else path.unlink()
     quiet(mesh)
     assert "d/new" in names(b)
+
+
+def test_nothing_is_at_rest_while_rules_of_a_file_that_is_gone_still_hold(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    rules(a, "*.o")
+    a.write("x.o", b"x")
+    quiet(mesh)
+    (a.share / ".leftignore").unlink()
+    a.scan()
+    mesh.settle(RULES_STAY_S / 2)
+    assert names(b) == set() and a.folder.state is FolderState.SYNCING, "x.o is still to be told"
+    mesh.settle()
+    assert names(b) == {"x.o"} and a.folder.state is FolderState.IDLE
