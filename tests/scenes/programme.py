@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from . import cluster, conflicts, folders, kinds, many, programs, restarts
+from . import cluster, conflicts, directions, folders, kinds, many, programs, restarts
 
 Play = Callable[[Path, Random], object]
 
@@ -52,6 +52,8 @@ SCENES: Final = (
     _scene(conflicts.initial_merge, "3 files, no common history", 0),
     _scene(conflicts.index_reset, "3 files; one side loses its index, both edit", 0),
     _scene(conflicts.same_content, "2 files, mtimes an hour apart, one with the same bytes", 0),
+    _scene(directions.override, "100 files; one device only sends, the other changes three", 100),
+    _scene(directions.ignores, "100 files; rules come, change and go", 100),
     _scene(restarts.receiver_ends, "250 files at 750 KiB/s, SIGTERM at every tenth", 250),
     _scene(restarts.sender_ends, "250 files at 750 KiB/s, SIGTERM at every tenth", 250),
     _scene(restarts.receiver_is_killed, "250 files at 750 KiB/s, SIGKILL at every tenth", 250),
@@ -80,8 +82,6 @@ SCENES: Final = (
 )
 
 NOT_APPLICABLE: Final = {
-    "ignores": "there are no ignore patterns",
-    "override": "there are no send-only folders",
     "symlinks, file types with versioners": "there is one trash, which the scenes above use",
     "scan of one of two new files": "the watcher reports both; nobody asks for a scan",
     "HTTP": "there is no HTTP server",

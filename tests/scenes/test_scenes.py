@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from tests.scenes import cluster, conflicts, folders, kinds
+from tests.scenes import cluster, conflicts, directions, folders, kinds
 from tests.scenes.cast import Company
 from tests.scenes.grow import alter, generate
 
@@ -22,6 +22,8 @@ QUICK = [
     conflicts.initial_merge,
     conflicts.index_reset,
     conflicts.same_content,
+    directions.override,
+    directions.ignores,
     kinds.symlinks,
     kinds.file_type_change,
     kinds.sparse_file,
