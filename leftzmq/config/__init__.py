@@ -10,6 +10,7 @@ from leftzmq.config.peer_toml import (
     load_device,
     load_discovery,
     load_with_mistakes,
+    with_settings,
 )
 from leftzmq.config.places import config_file, make_config
 from leftzmq.config.values import (
@@ -43,4 +44,5 @@ __all__ = [
     "load_with_mistakes",
     "make_config",
     "nobody_has_our_key",
+    "with_settings",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -263,16 +263,46 @@ def _device(top: Table) -> DeviceConfig:
     return DeviceConfig(name, state, own["listen"], own["bulk"], own["news"], watches)
 
 
+FOLDER_SETTINGS: Final = (
+    "mode",
+    "only",
+    "ignore",
+    "litter",
+    "patience_s",
+    "trash_days",
+    "trash_percent",
+    "min_free_percent",
+    "index_entries",
+    "index_entry_bytes",
+)
+"""The keys of a [[folder]] that say how it is synced, not what it is."""
+
+
 def _folder(table: Table) -> FolderConfig:
-    limits = ("trash_days", "trash_percent", "min_free_percent")
-    more = ("index_entries", "index_entry_bytes", "patience_s", "ignore", "litter", "only", "mode")
-    table.allow("id", "path", "secret", *limits, *more)
-    patience_s = table.number("patience_s", MIN_PATIENCE_S, MAX_PATIENCE_S, "seconds", PATIENCE_S)
-    id, path, secret = table.name("id"), table.path("path"), table.path("secret")
-    ignore, litter = table.texts("ignore"), table.yes_or_no("litter", True)
-    only = tuple(_only(table, each) for each in table.texts("only"))
-    return FolderConfig(
-        id, path, secret, _limits(table), patience_s, ignore, litter, only, _mode(table)
+    table.allow("id", "path", "secret", *FOLDER_SETTINGS)
+    bare = FolderConfig(table.name("id"), table.path("path"), table.path("secret"))
+    return _set(bare, table)
+
+
+def with_settings(folder: FolderConfig, settings: Mapping[str, Any], where: Path) -> FolderConfig:
+    """Return the folder with these FOLDER_SETTINGS, of the kinds that they are of in peer.toml.
+    where: what a sentence names. Raises ConfigError."""
+    table = Table(where, folder.id, dict(settings))
+    table.allow(*FOLDER_SETTINGS)
+    return _set(folder, table)
+
+
+def _set(folder: FolderConfig, table: Table) -> FolderConfig:
+    return replace(
+        folder,
+        limits=_limits(table),
+        patience_s=table.number(
+            "patience_s", MIN_PATIENCE_S, MAX_PATIENCE_S, "seconds", PATIENCE_S
+        ),
+        ignore=table.texts("ignore"),
+        litter=table.yes_or_no("litter", True),
+        only=tuple(_only(table, each) for each in table.texts("only")),
+        mode=_mode(table),
     )
 
 

@@ -26,6 +26,7 @@ from leftzmq.config import (
     FolderConfig,
     PeerConfig,
     UnusableFolder,
+    with_settings,
 )
 from leftzmq.config.checks import check_beside, check_share
 from leftzmq.config.values import MAX_FOLDERS
@@ -81,6 +82,7 @@ class LearntFolder(Struct, frozen=True):
     leaves: the user said no, and it is about to go
     made, inviter: while it is held: what its join made; the key of the device that invited, 32
         bytes; else b""
+    settings: what its user set of it (config.FOLDER_SETTINGS), as a [[folder]] would have it
     """
 
     id: str
@@ -91,10 +93,11 @@ class LearntFolder(Struct, frozen=True):
     leaves: bool = False
     made: tuple[JoinMade, ...] = ()
     inviter: bytes = b""
+    settings: Mapping[str, Any] = {}
 
     def agreed(self) -> LearntFolder:
         """The user said yes: from now on it is a folder like any other."""
-        return LearntFolder(self.id, self.path, self.origin, self.since)
+        return replace(self, held=False, leaves=False, made=(), inviter=b"")
 
     def held_again(self) -> LearntFolder:
         """It could not go."""
@@ -122,6 +125,8 @@ class FromRosters(Struct, frozen=True):
     names: Mapping[bytes, str] = {}
 
 
+SETTINGS_OF: Final = Path("leftzmq folders set")
+"""Where a sentence says that a wrong setting stands."""
 NO_ROSTERS: Final = FromRosters()
 
 
@@ -170,6 +175,12 @@ class Learnt(Struct, frozen=True):
     def with_folder(self, folder: LearntFolder) -> Learnt:
         others = tuple(one for one in self.folders if one.id != folder.id)
         return replace(self, folders=(*others, folder))
+
+    def with_changed_folder(self, folder: LearntFolder) -> Learnt:
+        """The folder of this id is another one now, at the same place in the list."""
+        return replace(
+            self, folders=tuple(folder if one.id == folder.id else one for one in self.folders)
+        )
 
     def folder(self, id: str) -> LearntFolder | None:
         return next((one for one in self.folders if one.id == id), None)
@@ -238,10 +249,11 @@ def merged(
         try:
             who = f"the folder {folder.id}, which was shared or joined,"
             check_share(known, folder.path, who)
+            bare = FolderConfig(folder.id, folder.path, secret_file(folder.id))
+            more = with_settings(bare, folder.settings, SETTINGS_OF)
         except ConfigError as error:
             unusable.append(UnusableFolder(folder.id, str(folder.path), str(error)))
             continue
-        more = FolderConfig(folder.id, folder.path, secret_file(folder.id))
         known = replace(known, folders=(*known.folders, more))
     written: list[FolderConfig] = []
     for one in config.folders:
@@ -325,6 +337,7 @@ def text_of(learnt: Learnt) -> str:
                 "leaves": one.leaves,
                 "made": [made.name for made in one.made],
                 "inviter": one.inviter.hex(),
+                "settings": dict(one.settings),
             }
             for one in learnt.folders
         ],
@@ -398,6 +411,7 @@ def _folder(one: Any) -> LearntFolder:
         _flag(one.get("leaves", False)),
         tuple(JoinMade[name] for name in one.get("made", ())),
         _bytes(inviter) if inviter else b"",
+        dict(one.get("settings", {})),
     )
 
 

@@ -685,13 +685,21 @@ class FolderRemoved(Reply, frozen=True, kw_only=True):
     path: str
 
 
+class FolderSettings(Reply, frozen=True, kw_only=True):
+    """settings: as lines of peer.toml."""
+
+    folder: str
+    settings: list[str]
+
+
 class ListedFolder(Reply, frozen=True, kw_only=True):
-    """state: of FolderState, its value."""
+    """state: of FolderState, its value. settings: what was set of it, as lines of peer.toml."""
 
     id: str
     path: str
     state: str
     origin: str
+    settings: list[str]
 
 
 class FolderList(Reply, frozen=True, kw_only=True):

@@ -59,3 +59,29 @@ def test_a_folder_sends_takes_nothing_and_is_everybodys_at_last(stage: Stage) ->
         assert code != 0 and text.startswith("leftzmq: "), (words, text)
     code, text = run(b, "override", "--yes")
     assert code == 1 and "does not only send" in text, text
+
+
+def test_a_folder_that_was_shared_is_set_by_a_command(stage: Stage, tmp_path: Path) -> None:
+    a, _ = stage.actors
+    a.start()
+    shared = said(a, "folders", "add", str(tmp_path / "music"), "--folder", "music")
+    assert shared["folder"] == "music"
+    code, text = run(a, "folders", "set", "music", "mode=send", "ignore=*.iso", "ignore=/x/")
+    assert code == 0 and 'music: ignore = ["*.iso", "/x/"]; mode = "send"' in text, text
+
+    def mode() -> str:
+        (music,) = [one for one in said(a, "status")["folders"] if one["id"] == "music"]
+        return str(music["mode"])
+
+    assert wait_until(lambda: mode() == "send", DEADLINE_S)
+    (tmp_path / "music/a.iso").write_text("1")
+    code, text = run(a, "ignored", "a.iso", "--folder", "music")
+    assert code == 0 and "*.iso" in text, text
+    a.stop()
+    a.start()
+    assert mode() == "send"
+    assert run(a, "folders", "set", "music", "mode=")[0] == 0
+    assert wait_until(lambda: mode() == "both", DEADLINE_S)
+    for words in (("music", "mode=take"), ("music", "mode"), ("share", "mode=send"), ("no", "x=1")):
+        code, text = run(a, "folders", "set", *words)
+        assert code != 0 and text.startswith("leftzmq: "), (words, text)

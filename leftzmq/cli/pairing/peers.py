@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,12 @@ from leftzmq.transport.ipc.client import ask
 
 _LIST: Final = "list"
 _MODES: Final = {"full": "writes", "read": "reads only", "": ""}
+_SET: Final = "say of a folder that was shared or joined what its [[folder]] could say in peer.toml"
+_SET_EXAMPLES: Final = """examples:
+  leftzmq folders set photos mode=receive
+  leftzmq folders set photos only=2026/ only=notes.txt litter=false
+  leftzmq folders set photos mode=        as if it had never been set"""
+_LISTS: Final = ("only", "ignore")
 
 
 def add_peers(commands: Any) -> None:
@@ -45,6 +52,10 @@ def add_peers(commands: Any) -> None:
     add = _verb(verbs, "add", "share a directory, and invite nobody yet")
     add.add_argument("dir", type=Path, metavar="DIR")
     add.add_argument("--folder", default="", metavar="ID", help="its name; left out: DIR's")
+    change = _verb(verbs, "set", _SET)
+    change.epilog, change.formatter_class = _SET_EXAMPLES, argparse.RawDescriptionHelpFormatter
+    change.add_argument("folder", metavar="ID")
+    change.add_argument("changes", nargs="+", metavar="KEY=VALUE", help="KEY= takes it back")
     remove = _verb(verbs, "remove", "this device has it no more; its files stay where they are")
     remove.add_argument("folder", metavar="ID")
     verbs = _command(commands, "invite", "the invitations that are open")
@@ -170,6 +181,36 @@ def _add_folder(state: Path, options: argparse.Namespace, as_json: bool) -> int:
     return _print(answer, as_json, [said])
 
 
+def _set_folder(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    fields = {"folder": options.folder, "changes": json_text(_changes(options.changes))}
+    answer = ask(state, "folder_set", fields)
+    said = answer["settings"] or ["nothing is set"]
+    return _print(answer, as_json, [f"{printable(answer['folder'])}: {'; '.join(said)}"])
+
+
+def _changes(words: Sequence[str]) -> dict[str, Any]:
+    """Return keys and values from what was typed. A value is as in peer.toml; a text may stand
+    without its quotes, and a list may be given item by item."""
+    found: dict[str, Any] = {}
+    for word in words:
+        key, is_set, typed = word.partition("=")
+        if not is_set:
+            raise UsageError("is no KEY=VALUE", word, "as in mode=receive")
+        value = _value(typed) if typed else None
+        if key in _LISTS and isinstance(value, str):
+            value = [*(found.get(key) or []), value]
+        found[key] = value
+    return found
+
+
+def _value(typed: str) -> Any:
+    try:
+        value = tomllib.loads(f"value = {typed}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
+        return typed
+    return value if isinstance(value, str | int | float | list) else typed
+
+
 def _remove_folder(state: Path, options: argparse.Namespace, as_json: bool) -> int:
     answer = ask(state, "folder_remove", {"folder": options.folder})
     said = f"{printable(answer['folder'])} is off this device; its files stay at"
@@ -274,6 +315,7 @@ _VERBS: Final[dict[tuple[str, str], Callable[[Path, argparse.Namespace, bool], i
     ("peers", "address"): _move_peer,
     ("folders", _LIST): _list_folders,
     ("folders", "add"): _add_folder,
+    ("folders", "set"): _set_folder,
     ("folders", "remove"): _remove_folder,
     ("invite", _LIST): _list_invitations,
     ("invite", "allow"): _allow,

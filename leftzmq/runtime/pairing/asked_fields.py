@@ -7,6 +7,7 @@ question has which of them, nor what it leads to.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +50,16 @@ class AskedFields(Struct, frozen=True):
         if not isinstance(value, str):
             raise UsageError("is no text", key, _SAME_VERSION)
         return value
+
+    def settings(self, key: str) -> dict[str, Any]:
+        """Return keys and values, as JSON has them; of null, that a key is taken back."""
+        try:
+            found = json.loads(self.text(key))
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise UsageError("is no list of keys and values", key, _SAME_VERSION)
+        return found
 
     def flag(self, key: str) -> bool:
         """Return true or false; False: it was left out."""

@@ -76,6 +76,7 @@ class PairingDesk:
             "share": folders.share,
             "place": folders.place,
             "folders": folders.list_all,
+            "folder_set": folders.set,
             "folder_remove": folders.remove,
             "invite": invitations.open,
             "invitations": invitations.list_all,

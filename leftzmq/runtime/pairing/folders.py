@@ -1,4 +1,5 @@
-"""Questions about the folders of this device: share one more, list them, take one off.
+"""Questions about the folders of this device: share one more, list them, set how one is synced, or
+take one off.
 
 Knows what is learnt of a folder that is shared here. Must not know how a folder is opened, nor how
 one is joined.
@@ -6,15 +7,19 @@ one is joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from msgspec.structs import replace
+
+from leftzmq.config import Config, FolderConfig, with_settings
 from leftzmq.config.checks import check_share
 from leftzmq.disk.share import folder_in
 from leftzmq.errors import UsageError
 from leftzmq.pairing.invitations import Invitations
-from leftzmq.pairing.learnt import LearntFolder, Origin
+from leftzmq.pairing.learnt import SETTINGS_OF, LearntFolder, Origin
 from leftzmq.runtime.pairing.asked_fields import AskedFields
 from leftzmq.runtime.pairing.host import KnowsConfig
 from leftzmq.runtime.pairing.learnt_file import LearntFile
@@ -28,10 +33,21 @@ from leftzmq.runtime.pairing.local_folders import (
     make_share,
 )
 from leftzmq.statedir import StateDir, make_secret
-from leftzmq.wire.replies import FolderList, FolderRemoved, ListedFolder, PlaceShown, SharedFolder
+from leftzmq.wire.replies import (
+    FolderList,
+    FolderRemoved,
+    FolderSettings,
+    ListedFolder,
+    PlaceShown,
+    SharedFolder,
+)
 
 
 class FolderHost(KnowsConfig, Protocol):
+    @property
+    def written(self) -> Config:
+        """peer.toml alone."""
+
     def folder_state(self, id: str) -> str: ...
 
 
@@ -98,10 +114,32 @@ class FolderVerbs:
                     path=path,
                     state=self._host.folder_state(id),
                     origin=self._origin(id).value,
+                    settings=self._settings(id),
                 )
                 for id, path in places
             ]
         )
+
+    def _settings(self, id: str) -> list[str]:
+        learnt = self._file.learnt.folder(id)
+        return [] if learnt is None else lines_of(learnt.settings)
+
+    def set(self, asked: AskedFields) -> FolderSettings:
+        """Set, or take back, what else a [[folder]] would say. It holds at once, where the same key
+        would by a reload."""
+        config, learnt, id = self._host.config, self._file.learnt, asked.text("folder")
+        folder = learnt.folder(id)
+        if folder is None or id in {one.id for one in self._host.written.folders}:
+            folder_named(config, id)
+            raise UsageError(
+                f"is written in {config.file}", id, "set it there, and `leftzmq reload`"
+            )
+        changed = {**folder.settings, **asked.settings("changes")}
+        settings = {key: value for key, value in changed.items() if value is not None}
+        with_settings(FolderConfig(id, folder.path, Path()), settings, SETTINGS_OF)
+        if settings != folder.settings:
+            self._file.save(learnt.with_changed_folder(replace(folder, settings=settings)))
+        return FolderSettings(folder=id, settings=lines_of(settings))
 
     def _origin(self, id: str) -> Origin:
         learnt = self._file.learnt.folder(id)
@@ -122,3 +160,9 @@ class FolderVerbs:
         else:
             self._file.save(learnt.without_folder(folder.id))
         return FolderRemoved(folder=folder.id, path=str(folder.path))
+
+
+def lines_of(settings: Mapping[str, Any]) -> list[str]:
+    """As they would stand in peer.toml. What JSON writes of such a value is TOML, too."""
+    texts = {key: json.dumps(value, ensure_ascii=False) for key, value in settings.items()}
+    return [f"{key} = {text}" for key, text in sorted(texts.items())]
