@@ -201,7 +201,7 @@ def _member(member: dict[str, Any]) -> Text | None:
     match member["state"]:
         case "in sync" if member["passed_paths"]:
             what = counted(member["passed_paths"], "path")
-            return Text(f"{name}: in sync; it does not keep {what}")
+            return Text(f"{name}: in sync; it passes over {what}")
         case "in sync" | "stopped here" | "paused here":
             return None
         case "behind":

@@ -86,7 +86,7 @@ def wait(options: argparse.Namespace) -> int:
         _say_missing(waited)
     for one in waited.passed_over:
         where = f" of folder {one.folder}" if len(waited.passed_over) > 1 else ""
-        _say(f"{printable(one.name)} does not keep {_what(one)}{printable(where)}")
+        _say(f"{printable(one.name)} passes over {_what(one)}{printable(where)}")
     _say_list("passed over, as waiting does not help", waited.skipped_list, waited.skipped)
     return code
 
