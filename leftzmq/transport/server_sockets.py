@@ -334,12 +334,10 @@ class ServerSockets:
             self._connection_limits.end_connection(frame, kind)
             return None, None
         if self._context.allowed(key):
-            connection = self._connection_limits.frame_came(frame, kind, key)
-            if connection is None:
-                # The first frame was read before the event that the connection was accepted.
+            if not self._connection_limits.knows(frame, kind):
+                # Its report may be here by now, or that of the end of one with its descriptor.
                 self._watch(self._servers[kind])
-                connection = self._connection_limits.frame_came(frame, kind, key)
-            return key, connection
+            return key, self._connection_limits.frame_came(frame, kind, key, now)
         detail = f"{public_text(key)} is connected still"
         refusal_log.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now)
         self._connection_limits.end_connection(frame, kind)

@@ -141,12 +141,11 @@ class ConnectionLimits:
         if descriptor >= self._highest:
             self.crowded = True
         ends = ConnectionEnds.of_descriptor(descriptor)
-        if ends is None or ends.here[1] != port:
+        if ends is None or ends.here[1] != port or self._is_known(kind, descriptor, ends):
             return
         self.closed(kind, descriptor)
-        connection = self._all[kind, descriptor] = PeerConnection(descriptor, ends, now, kind)
+        self._add(PeerConnection(descriptor, ends, now, kind))
         silent = self._silent[kind]
-        silent.add(connection)
         if silent.count > SILENT_MAX[kind]:
             chosen = silent.to_end()
             self._end(chosen)
@@ -166,14 +165,34 @@ class ConnectionLimits:
         if not others:
             del self._of_device[connection.device]
 
+    def _is_known(self, kind: Socket, descriptor: int, ends: ConnectionEnds) -> bool:
+        known = self._all.get((kind, descriptor))
+        return known is not None and known.ends == ends
+
+    def _add(self, connection: PeerConnection) -> None:
+        self._all[connection.kind, connection.descriptor] = connection
+        self._silent[connection.kind].add(connection)
+
+    def knows(self, frame: zmq.Frame, kind: Socket) -> bool:
+        """Whether the connection that this frame came over was reported, as far as we know."""
+        return (kind, descriptor_of(frame)) in self._all
+
     def frame_came(
-        self, frame: zmq.Frame, kind: Socket, device: DeviceKey
+        self, frame: zmq.Frame, kind: Socket, device: DeviceKey, now: float
     ) -> PeerConnection | None:
-        """`frame` is part of a message of a paired device. Return its connection; None if libzmq
-        has not reported that connection yet."""
-        connection = self._all.get((kind, descriptor_of(frame)))
+        """`frame` is part of a message of a paired device. Return its connection; None: it is gone.
+
+        The thread of libzmq that accepts a connection reports it when another one may be reading
+        from it already. On a busy machine 1 of 130 first messages was here before the report.
+        """
+        descriptor = descriptor_of(frame)
+        connection = self._all.get((kind, descriptor))
         if connection is None:
-            return None
+            ends = ConnectionEnds.of_descriptor(descriptor)
+            if ends is None:
+                return None
+            connection = PeerConnection(descriptor, ends, now, kind)
+            self._add(connection)
         if connection.device is None:
             self._silent[kind].remove(connection)
             connection.device = device

@@ -379,3 +379,36 @@ def breaks_when_full(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     breaks_when_full(Path(sys.argv[1]))
+
+
+class FrameOver:
+    """A frame that came over a connection with this descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def get(self, option: int) -> int:
+        assert option == zmq.SRCFD
+        return self.descriptor
+
+
+def test_a_connection_that_is_reported_after_its_first_message_is_its_devices_all_the_same():
+    activity, keys = Activity(), new_keys()
+    looks = ConnectionLimits(RefusalLog(), 1000, list, activity, lambda: None)
+    with tcp.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        theirs = [tcp.create_connection(server.getsockname()) for _ in range(DEVICE_MAX + 1)]
+        ours = [server.accept()[0] for _ in theirs]
+        for one in ours:
+            frame = FrameOver(one.fileno())
+            assert not looks.knows(frame, Socket.BULK)
+            found = looks.frame_came(frame, Socket.BULK, keys.public, 1.0)
+            assert found is not None and found.device == keys.public
+            looks.accepted(Socket.BULK, one.fileno(), port, 1.0)
+        assert ours[0].recv(1) == b"", "the oldest went"
+        looks.tick(1.0 + rules.SILENT_S + 0.1)
+        assert looks.has_seen(keys.public), "none of them is silent"
+        theirs[-1].send(b"x")
+        assert ours[-1].recv(1) == b"x", "and none was ended for it"
+        for one in (*ours, *theirs, activity):
+            one.close()
