@@ -232,13 +232,18 @@ def published_again(ours: Entry, above: Entry, life: Life, sequence: int) -> Ent
     )
 
 
-def private(entry: Entry, above: Entry | None) -> Entry:
-    """`entry` as a private version: it wins over `above`, the version in whose place it is, and
-    loses against whatever comes later. above: None: it loses against all. Its vector says what its
-    maker had; nobody has seen it."""
-    stamp, vector = (BELOW_ALL, Vector()) if above is None else (above.stamp, above.vector)
-    seen = vector.with_own(PRIVATE, 1, above.writer if above else None)
-    return replace(entry, writer=PRIVATE, stamp=stamp, vector=seen)
+def private(entry: Entry, base: Entry | None, above: Entry | None) -> Entry:
+    """`entry`, made from `base`, as a private version: it wins over `above`, the version in whose
+    place it is, and loses against whatever comes later. above: None: it loses against all. Its
+    vector says what its maker had, which is not `above` where that was outbid; nobody has seen
+    it."""
+    vector = Vector() if base is None else base.vector
+    return replace(
+        entry,
+        writer=PRIVATE,
+        stamp=BELOW_ALL if above is None else above.stamp,
+        vector=vector.with_own(PRIVATE, 1, base.writer if base else None),
+    )
 
 
 def told(entry: Entry, life: Life, sequence: int) -> Entry:

@@ -44,21 +44,21 @@ class Author:
         sequence = self._heads.next_sequence()
         entry = local_change(observed, base, self._heads.life, sequence)
         if self.receives:
-            return private(entry, base), sequence
+            return private(entry, base, base), sequence
         return self._above(entry, winner), sequence
 
     def kept(self, observed: Observed, base: Entry | None, above: Entry) -> tuple[Entry, int]:
         """The version for what was found, and must stay in spite of `above`."""
         sequence, life = self._heads.next_sequence(), self._heads.life
         entry = published_again(local_change(observed, base, life, sequence), above, life, sequence)
-        return (private(entry, above) if self.receives else entry), sequence
+        return (private(entry, base, above) if self.receives else entry), sequence
 
     def delete(self, base: Entry, now_ns: int, winner: Entry | None = None) -> tuple[Entry, int]:
         """The tombstone of `base`, and its sequence. winner: as in `change`."""
         sequence = self._heads.next_sequence()
         entry = tombstone(base, self._heads.life, sequence, now_ns)
         if self.receives:
-            return private(entry, base), sequence
+            return private(entry, base, base), sequence
         return self._above(entry, winner), sequence
 
     def _above(self, entry: Entry, winner: Entry | None) -> Entry:
@@ -84,7 +84,7 @@ class Author:
         """`ours` above a concurrent winner that must not be taken, and its sequence."""
         sequence = self._heads.next_sequence()
         entry = published_again(ours, above, self._heads.life, sequence)
-        return (private(entry, above) if self.receives else entry), sequence
+        return (private(entry, ours, above) if self.receives else entry), sequence
 
     def tell(self, entry: Entry) -> tuple[Entry, int]:
         """A private version as one that is told from now on, and its sequence."""

@@ -131,7 +131,7 @@ class Differences:
                 view.held.withhold(path, key, WhyWithheld.GIVES_WAY)
             else:
                 grave = None if theirs is None or is_wanted else theirs.entry
-                grave = grave or private(view.author.delete(entry, 0)[0], None)
+                grave = grave or private(view.author.delete(entry, 0)[0], entry, None)
                 found = FoundDeleted(grave, Held(key, entry.content))
                 out.append(FoundDeletedBytes(self._folder, found))
         view.change_row(rows, ours, replace(ours, holders=0, seq=None, scan=None))

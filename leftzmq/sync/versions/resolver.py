@@ -135,7 +135,7 @@ class Resolver:
             is_folder = ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted
             if is_folder or theirs.entry.deleted or theirs.entry.rank > ours.entry.rank:
                 continue
-            low = replace(ours, id=0, entry=private(ours.entry, None))
+            low = replace(ours, id=0, entry=private(ours.entry, ours.entry, None))
             high = replace(ours, holders=0, seq=None, scan=None)
             others = (row for row in rows if row is not ours)
             self._index_view.change(rows, [*others, high, low])

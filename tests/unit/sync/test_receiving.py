@@ -246,3 +246,19 @@ def test_many_deletes_here_hold_nothing_back(mesh: Mesh, a: Device, c: Device) -
     mesh.ask(c, "revert")
     quiet(mesh)
     assert c.tree() == before
+
+
+def test_a_folder_that_is_kept_here_has_not_seen_the_file_that_it_outbids(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    """When it is told the file becomes a conflict copy, on all devices."""
+    c.write("d/new", b"of c")
+    a.write("d", b"of a")
+    quiet(mesh, "d", "d/new")
+    assert text(a, "d") == b"of a"
+    restart(mesh, c, FolderMode.BOTH)
+    mesh.scan_all()
+    mesh.settle()
+    (copy,) = copies(a)
+    assert text(a, copy) == b"of a" and text(a, "d/new") == b"of c"
+    assert a.tree() == c.tree() == mesh.devices["B"].tree()
