@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.entry import Entry, Kind, private
 from leftzmq.tree.path import join, name_of, parent_of
 from leftzmq.tree.rules import MAX_NAME_BYTES
 from leftzmq.tree.version import device_letters
@@ -127,8 +127,10 @@ def _fitted(stem: str, mark: str, extension: str) -> str:
 
 
 def conflict_copy(loser: Entry, path: str) -> Entry:
-    """The copy's entry: the loser's vector, writer, stamp, mtime and exec, under another path."""
-    return replace(loser, path=path)
+    """The copy's entry: the loser's vector, writer, stamp, mtime and exec, under another path. The
+    copy of a private version is one of a path where nobody else has anything."""
+    copy = replace(loser, path=path)
+    return private(copy, None, None) if loser.is_private else copy
 
 
 def _utc(mtime_ns: int) -> str:

@@ -262,3 +262,20 @@ def test_a_folder_that_is_kept_here_has_not_seen_the_file_that_it_outbids(
     (copy,) = copies(a)
     assert text(a, copy) == b"of a" and text(a, "d/new") == b"of c"
     assert a.tree() == c.tree() == mesh.devices["B"].tree()
+
+
+def test_the_copy_of_a_change_here_gives_way_to_a_file_of_the_same_name(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    a.write("f", b"1")
+    quiet(mesh)
+    c.write("f", b"of c")
+    a.write("f", b"2")
+    mesh.scan_all()
+    mesh.settle()
+    (copy,) = copies(c)
+    a.write(copy, b"of a", mtime=1_000_000_000)
+    mesh.scan_all()
+    mesh.settle()
+    assert text(c, copy) == b"of a"
+    assert b"of c" in [text(c, path) for path in copies(c)]
