@@ -189,12 +189,15 @@ class Reader:
         ours = self._ask("SELECT count(*) FROM base").fetchone()
         return theirs[0], ours[0]
 
-    def private_after(self, key: bytes, limit: int) -> list[tuple[bytes, str]]:
-        """(sort key, path) of our private versions, in key order strictly after `key`."""
+    def private_after(
+        self, key: bytes, limit: int, before: bytes = b"\xff"
+    ) -> list[tuple[bytes, str]]:
+        """(sort key, path) of our private versions, in key order strictly after `key` and before
+        `before`. limit: -1: none."""
         found = self._ask(
-            "SELECT path FROM version INDEXED BY version_private WHERE path > ?"
+            "SELECT path FROM version INDEXED BY version_private WHERE path > ? AND path < ?"
             f" AND {PRIVATE_ROW} ORDER BY path LIMIT ?",
-            (key, limit),
+            (key, before, limit),
         )
         return [(path, path_of_key(path)) for (path,) in found]
 

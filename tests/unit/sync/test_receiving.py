@@ -279,3 +279,56 @@ def test_the_copy_of_a_change_here_gives_way_to_a_file_of_the_same_name(
     mesh.settle()
     assert text(c, copy) == b"of a"
     assert b"of c" in [text(c, path) for path in copies(c)]
+
+
+def test_nothing_is_told_below_a_folder_that_nobody_else_has(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    """The others would wait for the folder, for ever."""
+    restart(mesh, c, FolderMode.BOTH)
+    a.kill()
+    b.kill()
+    c.write("d/x/f", b"of c")
+    mesh.scan_all()
+    mesh.settle()
+    c.kill()
+    a.start()
+    b.start()
+    a.write("d", b"of a")
+    mesh.scan_all()
+    mesh.settle()
+    c.mode = FolderMode.RECEIVE
+    c.start()
+    mesh.settle()
+    quiet(mesh, "d", "d/x", "d/x/f")
+    assert text(a, "d") == b"of a" and text(c, "d/x/f") == b"of c"
+    (a.share / "d").unlink()
+    a.write("d/y", b"2 of a")
+    mesh.scan_all()
+    mesh.settle()
+    quiet(mesh, "d/x", "d/x/f")
+    assert text(c, "d/y") == b"2 of a"
+
+
+def test_what_came_into_a_folder_is_told_again_when_others_have_the_folder_again(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    a.write("d/f", b"1")
+    quiet(mesh)
+    b.kill()
+    a.write("d/g", b"of a")
+    mesh.scan_all()
+    mesh.settle()
+    assert text(c, "d/g") == b"of a"
+    a.kill()
+    shutil.rmtree(b.share / "d")
+    b.start()
+    mesh.scan_all()
+    mesh.settle()
+    assert set(c.tree()) == {"d", "d/g"} and b.tree() == {}
+    assert b.folder.index_view.counters.tickets == 0
+    assert not b.folder.problems.all(), b.folder.problems.all()
+    a.start()
+    mesh.settle()
+    quiet(mesh)
+    assert set(a.tree()) == {"d", "d/g"} and c.tree() == a.tree()
