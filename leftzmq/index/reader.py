@@ -119,6 +119,20 @@ class Reader:
         ).fetchone()
         return found is not None
 
+    def has_winner_below(self, folder: str, readers: int = 0) -> bool:
+        """Whether we have something live below `folder` above which nobody has anything. readers:
+        the bits of devices that do not count."""
+        low, high = keys_below(folder)
+        found = self._ask(
+            "SELECT 1 FROM version AS v INDEXED BY version_path"
+            " WHERE path > ? AND path < ? AND seq IS NOT NULL AND deleted = 0"
+            " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
+            " AND other.apart = 0 AND other.holders & ~? != 0"
+            f" AND {_RANK.format('other')} > {_RANK.format('v')}) LIMIT 1",
+            (low, high, readers),
+        ).fetchone()
+        return found is not None
+
     def graves_below(self, folder: str, limit: int, readers: int = 0) -> list[str]:
         """Paths below `folder` of which another device, and not we, holds a tombstone: children
         before their directories. readers: the bits of devices that do not count."""

@@ -110,6 +110,7 @@ class Resolver:
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
                     if not self._index_view.takes:
+                        self._keep_folder_not_taken(path)
                         return None
                     copy = verdict is Verdict.TAKE_AND_COPY
                     if not theirs.entry.deleted:
@@ -300,6 +301,16 @@ class Resolver:
                 return FoundDeleted(ours.entry, Held(key, entry.content))
             self._outbid(rows, entry, key, ours.entry, noise)
         return None
+
+    def _keep_folder_not_taken(self, path: str) -> None:
+        """In a folder that only sends, nothing takes our directory away, and so nothing finds that
+        it is not empty. If others have what is below it, or are to have it, they need the directory
+        (case c)."""
+        ours, view = self._index_view.ours(path), self._index_view
+        if ours is None or ours.entry.deleted or ours.entry.kind is not Kind.DIRECTORY:
+            return
+        if view.store.has_winner_below(path, view.readers):
+            self.keep_folder(path)
 
     def keep_folder(self, path: str) -> bool:
         """Something that must stay lives below our directory: publishes the directory again above

@@ -127,6 +127,23 @@ def test_a_file_in_a_folder_that_others_deleted_is_everywhere_with_its_folder(
     assert set(b.tree()) == {"d", "d/e", "d/e/new"}
 
 
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_file_that_was_made_before_its_folder_went_elsewhere_keeps_the_folder(
+    mesh: Mesh, a: Device, b: Device, is_file: bool
+) -> None:
+    a.write("d/e/old", b"1")
+    quiet(mesh)
+    a.write("d/e/new", b"2")
+    shutil.rmtree(b.share / "d")
+    if is_file:
+        b.write("d", b"a file of b")
+    a.scan()
+    b.scan()
+    quiet(mesh, 1 + is_file)
+    assert text(b, "d/e/new") == b"2" and not (b.share / "d/e/old").exists()
+    assert [text(b, path) for path in copies(b)] == [b"a file of b"] * is_file
+
+
 def test_an_edit_here_meets_a_delete_of_the_others(mesh: Mesh, a: Device, b: Device) -> None:
     a.write("f", b"1")
     quiet(mesh)
