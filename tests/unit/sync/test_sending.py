@@ -129,19 +129,29 @@ def test_a_file_in_a_folder_that_others_deleted_is_everywhere_with_its_folder(
 
 @pytest.mark.parametrize("is_file", [False, True])
 def test_a_file_that_was_made_before_its_folder_went_elsewhere_keeps_the_folder(
-    mesh: Mesh, a: Device, b: Device, is_file: bool
+    tmp_path: Path, is_file: bool
 ) -> None:
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    a.mode = FolderMode.SEND
+    for device in (a, b):
+        device.start()
     a.write("d/e/old", b"1")
-    quiet(mesh)
+    a.scan()
+    mesh.settle()
+    b.kill()
     a.write("d/e/new", b"2")
+    a.scan()
+    mesh.settle()
     shutil.rmtree(b.share / "d")
     if is_file:
         b.write("d", b"a file of b")
-    a.scan()
-    b.scan()
-    quiet(mesh, 1 + is_file)
+    b.start()
+    mesh.settle()
     assert text(b, "d/e/new") == b"2" and not (b.share / "d/e/old").exists()
     assert [text(b, path) for path in copies(b)] == [b"a file of b"] * is_file
+    assert a.folder.index_view.differs == 1 + is_file
+    assert b.folder.state.value == "idle" and not b.folder.problems.all()
 
 
 def test_an_edit_here_meets_a_delete_of_the_others(mesh: Mesh, a: Device, b: Device) -> None:
