@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from leftzmq.disk.scan.mounts import SAMPLE
@@ -16,6 +16,7 @@ from leftzmq.errors import IndexFailed, IndexFault, ProblemKind
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
+from leftzmq.tree.plan import Operation, Verb
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 from tests.helpers.roster_keeper import RosterKeeper
 
@@ -718,10 +719,10 @@ class Faults:
         # A clone is one more that may have it still: those who were told may forget it as well.
         others = [other for other in self._world.devices.values() if other is not device]
         others += [clone for clone in self._world.clones if clone.alive]
-        for path, content in self._contents(device).items():
+        for path, content in [*self._contents(device).items(), *_arriving(device)]:
             self._ledger.forgotten.add((device.name, path, content))
             # It may find its old bytes before it hears that others have newer ones, or deleted
-            # them.
+            # them; those, too, that a job puts there only now.
             self._ledger.hands_on.setdefault((path, content), []).append(
                 (self._world.now, device.name)
             )
@@ -828,6 +829,32 @@ def _has_anchor(tree: Inode) -> bool:
     for name in ANCHOR.encode().split(b"/"):
         inode = inode.children.get(name) if inode is not None else None
     return inode is not None
+
+
+def _arriving(device: SimDevice) -> Iterator[tuple[str, Content]]:
+    """Yields what the jobs under way are about to name, and where."""
+    jobs = (job for job in device.jobs_under_way() if isinstance(job, Apply))
+    for each in (operation for job in jobs for operation in job.operations):
+        if each.verb is Verb.PUT_LINK:
+            yield each.path, (Kind.SYMLINK, bytes(each.entry.content))
+        for path, to in _named_from(each):
+            inode = device.hands.at(path)
+            content = None if inode is None else content_of(inode)
+            if content is not None:
+                yield to, content
+
+
+def _named_from(operation: Operation) -> Iterator[tuple[str, str]]:
+    """Yields under which names an operation finds files, and which it gives them."""
+    source, copy_to = operation.moved or operation.staged, operation.copy_to
+    if operation.verb is Verb.NAME_COPY:
+        if source is not None and copy_to is not None:
+            yield source.path, copy_to
+        return
+    if source is not None:
+        yield source.path, operation.path
+    if copy_to is not None:
+        yield operation.path, copy_to
 
 
 def _was_told(device: SimDevice, path: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ShareError
-from leftzmq.sync.jobs import Apply
+from leftzmq.sync.jobs import Apply, Lane
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.reconcile import Verdict, reconcile
 from tests.sim import laws
@@ -271,6 +271,37 @@ def test_an_older_delete_does_not_tell_of_one_that_was_forgotten(
             other._next_job(lane)
     settle(world)
     all_hold(world, ledger)
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_what_a_job_puts_there_when_the_index_is_lost_may_be_found(
+    world: World, is_taken: bool
+) -> None:
+    users, ledger = users_of(world)
+    faults, a, b = Faults(world, ledger, users), world.devices["A"], world.devices["B"]
+    held: list[Lane] = []
+
+    def next_job(lane: Lane) -> None:
+        if any(isinstance(job, Apply) for job in b._lanes[lane]):
+            held.append(lane)
+        else:
+            SimDevice._next_job(b, lane)
+
+    b._next_job = next_job  # type: ignore[method-assign]
+    a.hands.write("f", OF_B[1])
+    ledger.wrote(OF_B, "A", "f", world.now)
+    a.touched()
+    world.run_to(lambda: bool(held))
+    del b._next_job
+    if is_taken:
+        b._next_job(held[0])
+    assert any(isinstance(job, Apply) for job in b.jobs_under_way())
+    faults.forgot_index(b)
+    assert [who for _, who in ledger.hands_on["f", OF_B]] == ["B"]
+    assert ("B", "f", OF_B) in ledger.forgotten
+    b._next_job(held[0])
+    world.run_until(world.now + 5.0)
+    assert not any(isinstance(job, Apply) for job in b.jobs_under_way())
 
 
 @pytest.mark.parametrize("runs", [True, False])

@@ -368,6 +368,10 @@ PLANS = {
         "18101294/AB/12000,1,4,5,2001,9,12001/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "the index is damaged while a job puts a version there, which is replaced elsewhere": (
+        "18102908/ABC/4000,0,1,2,3,5,6,7,8,10,11,12,13,14,2004,15,17/0/slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful"
+    ),
     "a device is killed in the midst of its join, by one who is no root, and greets that one": (
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"

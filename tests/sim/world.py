@@ -159,6 +159,7 @@ class SimDevice(Device):
         self.forgot_leftings = False  # it ended before the rebuilt index knew its own
         self._indexed: dict[bytes, Entry] = {}  # what its index has, while it does not run
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
+        self._taken: list[Job] = []  # by a worker, which has not run it yet
         self._running = dict.fromkeys(Lane, 0)
         self._tick_at = -1.0
         self._idle_turns, self._idle_since = 0, 0.0
@@ -194,7 +195,7 @@ class SimDevice(Device):
         self.calls = Calls(self.disk)
         self.calls.before = self._before_call
         self.world.look_after(self)
-        self._lanes = {lane: deque() for lane in Lane}
+        self._lanes, self._taken = {lane: deque() for lane in Lane}, []
         self._running = dict.fromkeys(Lane, 0)
         self._tick_at = -1.0
         self.trap = None
@@ -536,11 +537,23 @@ class SimDevice(Device):
         while self._running[lane] < WORKERS and self._lanes[lane]:
             job = self._lanes[lane].popleft()
             self._running[lane] += 1
-            self.later(self.world.delays.job(), partial(self._run, lane, job))
+            self._taken.append(job)
+            self.later(self.world.delays.job(), partial(self._run_taken, lane, job))
+
+    def _run_taken(self, lane: Lane, job: Job) -> None:
+        self._taken.remove(job)
+        self._run(lane, job)
 
     def waiting_jobs(self) -> list[Job]:
         """Returns the jobs that no worker has begun."""
         return [job for jobs in self._lanes.values() for job in jobs]
+
+    def jobs_under_way(self) -> list[Job]:
+        """Returns the jobs that will still do something, whatever its agent knows by then."""
+        if not self.alive:
+            return []
+        running = [] if self.job is None else [self.job]
+        return [*running, *self._taken, *self.waiting_jobs()]
 
     def run_another(self) -> None:
         """Run a waiting job, in the middle of the running one."""
