@@ -135,22 +135,25 @@ def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
     """What agents took away although no user had: a rule makes no delete, here or elsewhere. Whose
     device ignores it may have it still; but nobody has it any more who keeps it. What lost lies in
     the trash of a device that had its conflict copy already: that has it still, though the copy may
-    be ignored since, as it is judged by the name of its file."""
+    be ignored since, as it is judged by the name of its file. And a user may write to a file of
+    which another name was taken away before: what he wrote is in the trash at once."""
     stays: set[Content | None] = set()
     trash: dict[Content, str] = {}
     for device in world.alive:
         rules = rules_of(device)
-        trashed: list[Content] = []
         copies: set[Content | None] = set()
-        for path, inode in device.disk.everything():
-            content = content_of(inode)
-            if content is not None and path.startswith(TRASH):
-                trashed.append(content)
-            elif not is_ignored(rules, path, inode.kind):
-                stays.add(content)
+        everything = [*device.disk.everything()]
+        here = [(path, inode) for path, inode in everything if not path.startswith(TRASH)]
+        for path, inode in here:
+            if not is_ignored(rules, path, inode.kind):
+                stays.add(content_of(inode))
             elif is_conflict_name(path):
-                copies.add(content)
-        trash |= {content: device.name for content in trashed if content not in copies}
+                copies.add(content_of(inode))
+        lies = {id(inode) for _, inode in here}
+        gone = [inode for path, inode in everything if id(inode) not in lies]
+        for content in map(content_of, gone):
+            if content is not None and content not in copies:
+                trash[content] = device.name
     for content, name in trash.items():
         value = ledger.values.get(content)
         if value is None or value.ended or value.replaced or content in ledger.moved:

@@ -158,6 +158,24 @@ def test_a_version_that_lost_is_in_its_copy_also_when_that_is_ignored(street: St
     assert said.startswith("B took away what A wrote at p")
 
 
+def test_what_a_user_writes_is_in_the_trash_where_another_name_of_the_file_is(
+    street: Street,
+) -> None:
+    street.write("A", "p", "one")
+    a = street["A"]
+    assert a.hands.hard_link("p", "x")
+    a.touched()
+    street.settle()
+    street.delete("B", "x")
+    street.settle()
+    a.tune_ignore(["p"])
+    street.rest()
+    street.write("A", "p", "two")
+    street.settle()
+    trashed = [i.data for p, i in a.disk.everything() if p.startswith(kept_laws.TRASH) and i.data]
+    assert b"two" in trashed and street.text("A", "p") == "two"
+
+
 @pytest.mark.parametrize("rule", ("", "x\n"))
 def test_what_is_written_through_an_ignored_name_is_found_by_the_next_walk(
     street: Street, rule: str

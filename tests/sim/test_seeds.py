@@ -364,6 +364,10 @@ PLANS = {
         "18100124/ABC/12000,1000,1,2,3,6,7,8,13,14,12006,7000,1001,12001,12002/0/slow,news_twice,"
         "careful,skews_s"
     ),
+    "a file is ignored and written to, of which another name was deleted elsewhere": (
+        "12030974/ABC/12000,1,6,7,12,13,14,16,24,12005,12003/0/slow,news_lost,news_twice,"
+        "watch_lost,careful"
+    ),
     "a file is wanted, and a folder comes in its place, which is ignored as a folder alone": (
         "18101294/AB/12000,1,4,5,2001,9,12001/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
