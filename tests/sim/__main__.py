@@ -10,7 +10,7 @@ import time
 import traceback
 
 from .besieged import endure, siege_of
-from .plan import Outcome, has_roster, has_rules, plan_of, run
+from .plan import Outcome, has_receiver, has_roster, has_rules, plan_of, run
 from .shrink import command, shrunk, unpack
 
 
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--replay", help="a plan as it was told when it failed")
     parser.add_argument("--rosters", action="store_true", help="only seeds that have a roster")
     parser.add_argument("--rules", action="store_true", help="only seeds in which users ignore")
+    parser.add_argument("--receiving", action="store_true", help="only seeds with a receiver")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
     parser.add_argument("--hostile", action="store_true", help="stories with a hostile device")
@@ -40,6 +41,7 @@ def main() -> int:
     seeds = range(int(first), int(last) if last else int(first) + 1)
     chosen = [seed for seed in seeds if has_roster(seed) or not args.rosters]
     chosen = [seed for seed in chosen if has_rules(seed) or not args.rules]
+    chosen = [seed for seed in chosen if has_receiver(seed) or not args.receiving]
     began, failed, deeds, simulated_s = time.monotonic(), 0, 0, 0.0
     for seed in chosen:
         plan = plan_of(seed, args.devices)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from leftzmq.disk.scan.mounts import SAMPLE
@@ -726,6 +726,11 @@ class Faults:
             self._ledger.hands_on.setdefault((path, content), []).append(
                 (self._world.now, device.name)
             )
+        self.excuse_untold(device, "forgot it before it was told", others)
+
+    def excuse_untold(self, device: SimDevice, why: str, others: Iterable[SimDevice]) -> None:
+        """What its user took away, and these others were not told, may come back."""
+        others = list(others)
         for delete in self._ledger.deletes:
             if delete.device != device.name or delete.excused:
                 continue
@@ -737,7 +742,7 @@ class Faults:
                 stands = inode is not None and content_of(inode) == delete.content
                 stands = stands or self._is_unmounted(other)
                 if stands or not _was_told(other, delete.path):
-                    delete.excused = f"{device.name} forgot it before it was told"
+                    delete.excused = f"{device.name} {why}"
 
         def was_told(path: str) -> bool:
             return all(_was_told(other, path) and not self._is_unmounted(other) for other in others)
@@ -748,7 +753,7 @@ class Faults:
                 self._ledger.folders.remove(taken)
         for delete in self._ledger.bare_deletes:
             if delete.device == device.name and not was_told(delete.path):
-                delete.excused = f"{device.name} forgot it before it was told"
+                delete.excused = f"{device.name} {why}"
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
         """A backup, or a power cut, changed the share: the ledger notes it as if a user had written

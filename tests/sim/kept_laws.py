@@ -248,19 +248,8 @@ class _View:
 
 def _groups(world: World, keepers: list[_View]) -> list[list[_View]]:
     """Those of them that can hear from one another, by way of others of them."""
-    left, found = list(keepers), []
-    while left:
-        group = [left.pop(0)]
-        for one in group:  # it grows meanwhile
-            near = [each for each in left if _are_connected(world, one.device, each.device)]
-            group += near
-            left = [each for each in left if each not in near]
-        found.append(group)
-    return found
-
-
-def _are_connected(world: World, a: SimDevice, b: SimDevice) -> bool:
-    return world.wires.dials(a.name, b.name) or world.wires.dials(b.name, a.name)
+    views = {view.device: view for view in keepers}
+    return [[views[device] for device in group] for group in laws.connected(world, views)]
 
 
 # ---- what is told to nobody -------------------------------------------------------------------

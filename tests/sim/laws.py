@@ -5,7 +5,7 @@ Knows devices from outside: their disks, their indexes, what they sent. Must not
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.conflict import is_conflict_name
@@ -185,6 +185,23 @@ def _whole_tree(world: World, alive: list[SimDevice]) -> Tree:
         return world.sharing.reads_only(device), bool(device.disk.folds)
 
     return tree_of(min(alive, key=lacks))
+
+
+def connected(world: World, devices: Iterable[SimDevice]) -> list[list[SimDevice]]:
+    """Those of these devices that can hear from one another, by way of others of them."""
+    left, found = list(devices), []
+    while left:
+        group = [left.pop(0)]
+        for one in group:  # it grows meanwhile
+            near = [each for each in left if _are_near(world, one.name, each.name)]
+            group += near
+            left = [each for each in left if each not in near]
+        found.append(group)
+    return found
+
+
+def _are_near(world: World, a: str, b: str) -> bool:
+    return world.wires.dials(a, b) or world.wires.dials(b, a)
 
 
 def _missing(world: World, device: SimDevice, group: list[SimDevice], first: Tree) -> bool:

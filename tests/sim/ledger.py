@@ -8,6 +8,7 @@ Knows values. Must not know agents: the laws judge what agents do with a value.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,6 +83,11 @@ class Ledger:
     tombs: set[tuple[str, str]] = field(default_factory=set)  # device, path; of no value
     refused: set[str] = field(default_factory=set)  # devices that were once denied a call
     adrift: set[Content] = field(default_factory=set)  # old versions in folders that users moved
+    receivers: set[str] = field(default_factory=set)  # devices that tell nobody what users do there
+    put_away: dict[Content, str] = field(default_factory=dict)
+    """What users of receivers took away there alone, and how: others have it still."""
+    is_elsewhere: Callable[[str, Content], bool] = lambda device, content: False
+    """Whether another device than this one has the content in its tree."""
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:
         """A user, or a power cut that tore a file, made these bytes at this path."""
@@ -113,11 +119,27 @@ class Ledger:
         # may have a copy elsewhere that is a concurrent edit to everybody.
         knew_not = (device, path, content) in self.forgotten
         excused = "its device had forgotten that it had it" if knew_not else ""
-        self.deletes.append(Delete(path, content, device, now, excused))
+        is_kept = device in self.receivers and self.is_elsewhere(device, content)
+        self.deletes.append(Delete(path, content, device, now, excused or self.excuse(device)))
         if how == "moved":
             self.moved.setdefault(content, set()).add(device)
+        elif is_kept:
+            self.put_away[content] = how
         else:
             self.ends(content, how, hands)
+
+    def excuse(self, device: str) -> str:
+        """Why what a user takes away on this device now may come back."""
+        return "its device tells nobody" if device in self.receivers else ""
+
+    def tells(self, device: str) -> None:
+        """It tells from now on what was changed there, and that may replace what others have."""
+        self.receivers.discard(device)
+        for content, how in self.put_away.items():
+            value = self.values.get(content)
+            if value is not None:
+                value.replaced = value.replaced or how
+        self.put_away.clear()
 
     def ends(self, content: Content, how: str, hands: Hands) -> None:
         """A user removed one of its names on this device; it may have another name there."""

@@ -19,10 +19,11 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import kept_laws, laws, member_laws
+from . import kept_laws, laws, member_laws, receiving_laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
+from .receivers import HAS_RECEIVER, RECEIVED, RECEIVING, Receivers
 from .rulers import HAS_RULES, RULED, RULINGS, Rulers
 from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
 from .world import Knobs, SimDevice, World
@@ -34,6 +35,7 @@ NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
 PATIENCE_S: Final = 600.0
 ROSTER_EACH: Final = 10
 RULES_EACH: Final = 10
+RECEIVER_EACH: Final = 10
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -76,16 +78,22 @@ class Outcome:
 
 def plan_of(seed: int, devices: int = 0) -> Plan:
     """Returns the plan of this seed. devices: how many; 0: the seed decides."""
-    return _planned(seed, devices, has_roster(seed), has_rules(seed))
+    return _planned(seed, devices, has_roster(seed), has_rules(seed), has_receiver(seed))
 
 
 def plan_of_files(seed: int) -> Plan:
-    """Returns what the plan of a seed was when in none anybody decided about members, or what is to
-    be ignored."""
-    return _planned(seed, 0, False, False)
+    """Returns what the plan of a seed was when in none anybody decided about members, what is to be
+    ignored, or who only receives."""
+    return _planned(seed, 0, False, False, False)
 
 
-def _planned(seed: int, devices: int, are_members_decided: bool, are_rules_written: bool) -> Plan:
+def _planned(
+    seed: int,
+    devices: int,
+    are_members_decided: bool,
+    are_rules_written: bool,
+    some_only_receive: bool,
+) -> Plan:
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
     if are_members_decided and not devices:
@@ -107,7 +115,8 @@ def _planned(seed: int, devices: int, are_members_decided: bool, are_rules_writt
     large = chance.random() < 0.2
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += _open_files(seed, names, span)
-    if not are_rules_written:  # an ignored spelling in the way of another one is no Problem yet
+    # An ignored spelling in the way of another one is no Problem yet, nor one told to nobody.
+    if not (are_rules_written or some_only_receive):
         more += _folding(seed, names, span)
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
@@ -115,6 +124,7 @@ def _planned(seed: int, devices: int, are_members_decided: bool, are_rules_writt
     decisions = _decisions(seed, names, span) if are_members_decided else []
     more += decisions
     more += _rulings(seed, names, span) if are_rules_written else []
+    more += _receiving(seed, names, span) if some_only_receive else []
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if decisions or any(step.what == "fold names" for step in more):
@@ -274,6 +284,27 @@ def _rulings(seed: int, names: str, span: float) -> list[Step]:
     return found
 
 
+def has_receiver(seed: int) -> bool:
+    """Whether a device only receives in this seed."""
+    return seed % RECEIVER_EACH == 6
+
+
+def _receiving(seed: int, names: str, span: float) -> list[Step]:
+    """In every tenth seed one device only receives from its first start on. Its user changes
+    things, others change the same, he gives changes up, or has the folder tell for a while."""
+    chance = random.Random(f"{seed}/receiving")
+    device = chance.choice(names)
+    found = [Step(13_000, -4.0, device, HAS_RECEIVER)]
+    kinds, weights = list(RECEIVED), list(RECEIVED.values())
+    for number in range(chance.choice((2, 4, 8, 12))):
+        at = chance.uniform(0.0, span)
+        if number and chance.random() < 0.4:  # soon after another one
+            at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(13_001 + number, at, device, what))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -356,6 +387,10 @@ def _live(plan: Plan, world: World) -> None:
         kept = kept_laws.Witness(world)
         kept.begin(witness.look_after)
         rulers = Rulers(world, users, kept.secrets)
+    receivers: Receivers | None = None
+    if any(step.what == HAS_RECEIVER for step in plan.steps):
+        receivers = Receivers(world, users, faults, ledger)
+        receiving_laws.Witness(world).begin()
 
     def act(step: Step) -> None:
         chance = random.Random(f"{plan.seed}/{step.number}")
@@ -368,6 +403,9 @@ def _live(plan: Plan, world: World) -> None:
         elif step.what in RULINGS:
             if rulers is not None:
                 rulers.do(step.what, device, chance)
+        elif step.what in RECEIVING:
+            if receivers is not None:
+                receivers.do(step.what, device, chance)
         else:
             faults.do(step.what, device, chance)
 
@@ -383,6 +421,8 @@ def _live(plan: Plan, world: World) -> None:
     if people is not None:
         people.end()
     faults.end()
+    if receivers is not None:
+        receivers.end()
     if people is not None:
         people.answer_all()
     if faults.bits_turned:
@@ -401,6 +441,8 @@ def _live(plan: Plan, world: World) -> None:
         while rulers.lift():
             settle(world)
         kept.excuse(ledger)
+    if receivers is not None:
+        _receives_to_the_end(world, ledger, receivers, reverts=plan.seed % 20 == 6)
     settle(world)
     if members is not None:
         member_laws.judge(world, ledger, members)
@@ -425,6 +467,28 @@ def _walk_where_missed(world: World, ledger: Ledger, kept: kept_laws.Witness) ->
     for device in world.alive:
         if not device.folder.stopped_why and kept.may_have_missed(device, ledger):
             device.scan()
+
+
+def _receives_to_the_end(
+    world: World, ledger: Ledger, receivers: Receivers, *, reverts: bool
+) -> None:
+    """What holds while a device only receives; then all that was changed there is given up, in some
+    seeds, and the device tells what is left."""
+    judge = partial(receiving_laws.judge, world, ledger, receivers)
+    settle(world, receiving_laws.is_quiet)
+    judge()
+    for device in world.alive:
+        laws.index_is_the_disk(device, exact=False)
+    nothing_changes(world, judge)
+    if reverts:
+        receivers.revert_all()
+        settle(world, receiving_laws.is_quiet)
+        judge()
+        receiving_laws.nothing_differs(world, receivers)
+    deleted = receiving_laws.deleted_here(receivers)
+    receivers.tell()
+    settle(world)
+    receiving_laws.all_is_back(world, receivers, deleted)
 
 
 def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:

@@ -139,6 +139,7 @@ class Users:
         if knew:
             self._ledger.tombs.add((device.name, path))
         excused = "" if knew else f"{device.name} did not know of it"
+        excused = excused or self._ledger.excuse(device.name)
         delete = Delete(path, content, device.name, self._world.now, excused)
         self._ledger.bare_deletes.append(delete)
         return knew
@@ -163,7 +164,8 @@ class Users:
     def _took(self, device: SimDevice, folders: list[str]) -> None:
         self._ledger.gone_folders.update(folders)
         for folder in folders:
-            if self._removed_bare(device, folder, FOLDER):
+            knew = self._removed_bare(device, folder, FOLDER)
+            if knew and device.name not in self._ledger.receivers:
                 self._ledger.folders.append((self._world.now, device.name, folder))
 
     def _make_folder(self, device: SimDevice, path: str) -> bool:

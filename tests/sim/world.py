@@ -751,7 +751,7 @@ class World:
         clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
         clone.shown += "'"
         clone.unlisted |= device.unlisted
-        clone.ignore = device.ignore
+        clone.ignore, clone.mode = device.ignore, device.mode
         self.clones.append(clone)
         clone.disk.copy_of(device.disk, fresh=fresh)
         clone.put_state(device.snapshot())

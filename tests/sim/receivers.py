@@ -1,0 +1,207 @@
+"""The device that only receives: its user works at what others have and others at what he changed,
+he gives changes up, and has the folder tell for a while.
+
+Knows users, the mode of a device, and what its index has as private. Must not know what follows
+from that: `receiving_laws` judges it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from leftzmq.index.rows import Row
+from leftzmq.sync.facts import Asked
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.path import is_within, parent_of
+
+from .faults import Faults
+from .ledger import Content, Ledger, content_of, is_in_tree
+from .node import FOLDER
+from .users import ANCHOR, MOUNT, Users
+from .world import SimDevice, World
+
+HAS_RECEIVER: Final = "only receive"
+"""The first step of a seed in which a device only receives: that device does from its first start
+on."""
+
+DEEDS_HERE: Final = ("edit", "append", "delete", "rename", "create", "swap kind", "touch")
+
+
+@dataclass(frozen=True, slots=True)
+class Reverted:
+    """A path at which the receiver was to take what the others have, and where nothing waited to be
+    looked at then. starts: of the device until then: an end of it ends what is not reverted yet."""
+
+    path: str
+    when: float
+    starts: int
+
+
+def private_rows(device: SimDevice) -> dict[str, Row]:
+    """Its private versions, by path."""
+    with device.reading() as reader:
+        paths = [path for _, path in reader.private_after(b"", 10_000)]
+        found = {path: reader.ours(path) for path in paths}
+    return {path: row for path, row in found.items() if row is not None}
+
+
+class Receivers:
+    """One per world, if a device only receives in it."""
+
+    def __init__(self, world: World, users: Users, faults: Faults, ledger: Ledger) -> None:
+        self._world, self._users, self._faults, self._ledger = world, users, faults, ledger
+        self._over = False
+        self.reverted: list[Reverted] = []
+        self.device: SimDevice | None = None
+        ledger.is_elsewhere = self._is_elsewhere
+
+    def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
+        if what != HAS_RECEIVER and self.device is not device:
+            return
+        said = RECEIVING[what](self, device, chance)
+        self._world.say(device, f"receives: {what} {said}")
+
+    def end(self) -> None:
+        """The device only receives, whatever its user had set for a while."""
+        self._over = True
+        device = self.device
+        if device is not None and device.mode is FolderMode.BOTH:
+            self._set(device, FolderMode.RECEIVE, device.stop)
+            device.start()
+
+    def tell(self) -> None:
+        """The device tells from now on what was changed there."""
+        if self.device is not None:
+            self._set(self.device, FolderMode.BOTH, self.device.stop)
+            self.device.start()
+
+    def revert_all(self) -> None:
+        if self.device is not None:
+            self._revert(self.device, "")
+
+    def only_receive(self, device: SimDevice, chance: random.Random) -> str:
+        """Before the agents begin."""
+        self.device, device.mode = device, FolderMode.RECEIVE
+        self._ledger.receivers.add(device.name)
+        return ""
+
+    # ---- what users do ------------------------------------------------------------------------
+
+    def change_here(self, device: SimDevice, chance: random.Random) -> str:
+        """Its user changes what others may have."""
+        deed = chance.choice(DEEDS_HERE)
+        self._users.do(deed, device, chance)
+        return deed
+
+    def change_there(self, device: SimDevice, chance: random.Random) -> str:
+        """Another user works where something was changed here, as long as it is the same there; his
+        file has an old mtime, often, as `cp -p` leaves it."""
+        other = chance.choice([each for each in self._world.devices.values() if each is not device])
+        paths = sorted(private_rows(device)) if device.alive and device.has_begun else []
+        if not paths or other.unmounted is not None or other.away is not None:
+            return ""
+        path = other.hands.listed(chance.choice(paths))
+        if path in (MOUNT, ANCHOR) or not self._users._may_write(other, path):
+            return ""
+        inode = other.hands.at(path)
+        if inode is not None and (inode.kind is not Kind.FILE or chance.random() < 0.25):
+            self._users._delete(other, path)
+        elif other.hands.make_folders(parent_of(path)):
+            mtime_ns = other.disk.now_ns() if inode is None else inode.mtime_ns
+            value = self._users._value(other, chance)
+            self._users._write(other, path, value, anew=chance.random() < 0.5)
+            if chance.random() < 0.5:
+                other.hands.set_mtime(path, mtime_ns - chance.randrange(10**15))
+        other.touched()
+        return f"{path} on {other.name}"
+
+    # ---- what its user decides ----------------------------------------------------------------
+
+    def revert(self, device: SimDevice, chance: random.Random) -> str:
+        return self._revert(device, "")
+
+    def revert_some(self, device: SimDevice, chance: random.Random) -> str:
+        paths = sorted(private_rows(device)) if device.alive and device.has_begun else []
+        if not paths:
+            return ""
+        path = chance.choice(paths)
+        return self._revert(device, parent_of(path) if chance.random() < 0.3 else path)
+
+    def _revert(self, device: SimDevice, path: str) -> str:
+        if not device.alive or not device.has_begun or device.folder.stopped is not None:
+            return ""
+        rows = private_rows(device)
+        if ANCHOR in rows and is_within(ANCHOR, path) and not self._over:
+            return ""  # by that alone a disk is recognised
+        device.take(Asked(b"x", "revert", {"folder": FOLDER, "path": path}))
+        if not device.answers or not device.answers[-1].get("paths"):
+            return f"{path} declined"
+        for each in sorted(each for each in rows if is_within(each, path)):
+            inode = device.hands.at(each)
+            content = None if inode is None else content_of(inode)
+            self._gives_up(device, each, content)
+            scan = None if inode is None else inode.stat().key()
+            if rows[each].scan == scan:
+                self.reverted.append(Reverted(each, self._world.now, device.starts))
+        return path or "all"
+
+    def _gives_up(self, device: SimDevice, path: str, content: Content | None) -> None:
+        """What lies there may end in the trash."""
+        if content is None:
+            self._ledger.gone_folders.add(path)
+        elif content in self._ledger.values:
+            value = self._ledger.values[content]
+            value.replaced = value.replaced or f"reverted on {device.name}"
+
+    def tell_for_a_while(self, device: SimDevice, chance: random.Random) -> str:
+        """The folder syncs in both directions, and later only receives again."""
+        if self._over or device.mode is FolderMode.BOTH:
+            return ""
+        self._set(device, FolderMode.BOTH, chance.choice((device.kill, device.stop)))
+        self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
+        back = partial(self._back, device, chance)
+        self._world.after(chance.choice((2.0, 8.0, 20.0)), back)
+        return ""
+
+    def _back(self, device: SimDevice, chance: random.Random) -> None:
+        if not self._over:
+            self._set(device, FolderMode.RECEIVE, chance.choice((device.kill, device.stop)))
+            self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
+
+    def _set(self, device: SimDevice, mode: FolderMode, ends: Callable[[], None]) -> None:
+        """The folder is opened with this mode next time."""
+        ends()
+        device.mode = mode
+        if mode is FolderMode.BOTH:
+            self._ledger.tells(device.name)
+            return
+        others = [other for other in self._world.devices.values() if other is not device]
+        self._faults.excuse_untold(device, "only receives, and had not told it", others)
+        self._ledger.receivers.add(device.name)
+
+    def _is_elsewhere(self, device: str, content: Content) -> bool:
+        others = (each for each in self._world.devices.values() if each.name != device)
+        return any(is_in_tree(other.hands, content) for other in others)
+
+
+RECEIVING: Final[dict[str, Callable[[Receivers, SimDevice, random.Random], str]]] = {
+    HAS_RECEIVER: Receivers.only_receive,
+    "change here": Receivers.change_here,
+    "change there": Receivers.change_there,
+    "revert": Receivers.revert,
+    "revert some": Receivers.revert_some,
+    "tell for a while": Receivers.tell_for_a_while,
+}
+RECEIVED: Final = {
+    "change here": 6,
+    "change there": 6,
+    "revert": 1,
+    "revert some": 2,
+    "tell for a while": 1,
+}
+"""How often each of those that may happen at any time does."""
