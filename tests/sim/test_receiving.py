@@ -143,7 +143,9 @@ def test_a_delete_that_is_told_at_last_is_found(street: Street) -> None:
 # ---- what the laws find when something is taken out; more of it is planted -----------------------
 
 
-def _as_ever(self: Author, observed: Observed, base: Entry | None) -> tuple[Entry, int]:
+def _as_ever(
+    self: Author, observed: Observed, base: Entry | None, winner: Entry | None = None
+) -> tuple[Entry, int]:
     sequence = self._heads.next_sequence()
     return local_change(observed, base, self._heads.life, sequence), sequence
 
