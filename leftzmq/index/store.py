@@ -33,7 +33,7 @@ from leftzmq.index.rows import (
     pack_scan,
     unpack_scan,
 )
-from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, open_index
+from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, PRIVATE_ROW, open_index
 from leftzmq.index.statements import write_all
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
@@ -280,6 +280,11 @@ class Store(Reader):
             f"INSERT OR REPLACE INTO base({ENTRY_COLUMNS}, scan) VALUES({_MARKS}, ?)",
             (*columns_of_entry(entry), pack_scan(scan)),
         )
+
+    def drop_private_bases(self) -> None:
+        """Bases that were private versions: they were told to nobody."""
+        self.begin_transaction()
+        self._db.execute(f"DELETE FROM base WHERE {PRIVATE_ROW}")
 
     def drop_base(self, path: str) -> None:
         self.begin_transaction()

@@ -53,6 +53,8 @@ class Differences:
         view = self._index_view
         if view.author.receives:
             return
+        # What lies there is as what a first walk finds, when the path is kept again.
+        view.store.drop_private_bases()
         for path in self._all(""):
             rows = view.rows(path)
             ours = ours_of(rows)

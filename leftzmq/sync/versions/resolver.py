@@ -341,15 +341,14 @@ class Resolver:
         if entry.is_private:
             self._withdraw_below(grave.path)
 
-    def stays_above(self, path: str) -> list[Entry]:
+    def stays_above(self, path: str) -> None:
         """Something of ours is at `path`. In a folder that only sends, others may have deleted
         folders above it, or replaced them, which this device did not take: these are published
-        again, or nobody could take what is in them. Returns their versions."""
-        published: list[Entry] = []
+        again, or nobody could take what is in them."""
         for folder in [] if self._index_view.takes else folders_above(path):
-            if self.stay(folder) and (ours := self._index_view.ours(folder)) is not None:
-                published.append(ours.entry)
-        return published
+            ours = self._index_view.ours(folder)
+            if ours is not None and not ours.entry.deleted:
+                self.stay(folder)
 
     def stay(self, path: str) -> bool:
         """A user wants our version kept: publishes it again above whatever would replace or delete

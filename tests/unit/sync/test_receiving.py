@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.sync.facts import LocalRulesSet
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import sort_key
 from tests.helpers.mesh import Device, Mesh
+from tests.sim.node import FOLDER
 from tests.unit.sync.test_mesh import trash
 
 
@@ -332,3 +334,20 @@ def test_what_came_into_a_folder_is_told_again_when_others_have_the_folder_again
     mesh.settle()
     quiet(mesh)
     assert set(a.tree()) == {"d", "d/g"} and c.tree() == a.tree()
+
+
+def test_a_change_that_was_ignored_by_then_is_told_at_last_when_it_is_kept_again(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    a.write("f", b"of a", mtime=1_700_000_000)
+    quiet(mesh)
+    c.write("f", b"of c", mtime=1_700_000_009)
+    quiet(mesh, "f")
+    c.take(LocalRulesSet(FOLDER, ("f",), litter=True))
+    mesh.settle()
+    restart(mesh, c, FolderMode.BOTH)
+    c.take(LocalRulesSet(FOLDER, (), litter=True))
+    mesh.scan_all()
+    mesh.settle()
+    assert a.tree() == c.tree() and text(a, "f") == b"of c"
+    assert [text(a, copy) for copy in copies(a)] == [b"of a"], "they never knew of each other"
