@@ -20,6 +20,7 @@ from tests.sim.faults import Faults
 from tests.sim.ledger import Ledger
 from tests.sim.people import DECISIONS
 from tests.sim.plan import QUIET_S, Plan, Step, lived, plan_of
+from tests.sim.receivers import HAS_RECEIVER, RECEIVING
 from tests.sim.rulers import RULINGS
 from tests.sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from tests.sim.world import SimDevice, World
@@ -100,8 +101,9 @@ def live(decided: list[str], plan: Plan, world: World) -> None:
     for name in plan.names[:2]:
         for n in range(8):
             act(Step(3000 + n, -1.0, name, "create"))
-    # Nobody leaves here, and all is kept.
-    stays = [step for step in plan.steps if step.what not in DECISIONS.keys() | RULINGS.keys()]
+    # Nobody leaves here, all is kept, and all of it is told.
+    beside = {*DECISIONS, *RULINGS, *RECEIVING, HAS_RECEIVER}
+    stays = [step for step in plan.steps if step.what not in beside]
     for step in sorted((*stays, *spoiling), key=lambda step: step.at):
         if step.at < 0:
             act(step)

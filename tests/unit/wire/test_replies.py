@@ -79,11 +79,11 @@ TO_COME: dict[str, Any] = {"folder": "share", "paths": 1, "bytes": 3, "first": [
         ),
         (
             HeldDecided(folder="share", held=HeldBack(here=120)),
-            {"folder": "share", "held": {"here": 120}, "ignored": 0},
+            {"folder": "share", "held": {"here": 120}, "ignored": 0, "paths": 0},
         ),
         (
             HeldDecided(folder="share", held=HeldBack(elsewhere=3), ignored=7),
-            {"folder": "share", "held": {"elsewhere": 3}, "ignored": 7},
+            {"folder": "share", "held": {"elsewhere": 3}, "ignored": 7, "paths": 0},
         ),
         (HeldBack(here=1, elsewhere=3), {"here": 1, "elsewhere": 3}),
         (HeldBack(), {}),
