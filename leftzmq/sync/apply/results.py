@@ -134,6 +134,8 @@ class Results:
             case Ending.SHELL:
                 return self._ignored_in_the_way(path, active, now)
             case Ending.NO_PARENT:
+                if active.operation is not None:
+                    active.give_up_operation()  # what a scan found there went with its folder
                 self._window.put_off(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
             case Ending.NO_STAGED | Ending.FLUSH_FAILED | Ending.FULL_AT_FLUSH:

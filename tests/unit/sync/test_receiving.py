@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.sync.facts import LocalRulesSet
+from leftzmq.sync.facts import Asked, LocalRulesSet
+from leftzmq.sync.jobs import Apply
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import sort_key
-from tests.helpers.mesh import Device, Mesh
+from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 from tests.unit.sync.test_mesh import trash
 
@@ -351,3 +352,25 @@ def test_a_change_that_was_ignored_by_then_is_told_at_last_when_it_is_kept_again
     mesh.settle()
     assert a.tree() == c.tree() and text(a, "f") == b"of c"
     assert [text(a, copy) for copy in copies(a)] == [b"of a"], "they never knew of each other"
+
+
+# ---- what is given up, while something else happens ---------------------------------------------
+
+
+def give_up(device: Device, path: str = "") -> None:
+    device.take(Asked(b"x", "revert", {"path": path}))
+
+
+def test_what_is_given_up_may_be_gone_with_its_folder(mesh: Mesh, c: Device) -> None:
+    for name in ("d/f", "d/g/h"):
+        c.write(name, name.encode())
+    quiet(mesh, "d", "d/f", "d/g", "d/g/h")
+    held = Held(c, Apply)
+    give_up(c, "d/g")
+    mesh.settle(1.0)
+    first = held.take(Apply)
+    shutil.rmtree(c.share / "d")
+    c.write("d", b"a file now")
+    mesh.submit(c, first)
+    del c.do  # type: ignore[attr-defined]
+    quiet(mesh, "d")
