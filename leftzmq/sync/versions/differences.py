@@ -25,11 +25,12 @@ from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind, private
-from leftzmq.tree.path import is_within
+from leftzmq.tree.path import folders_above, is_within, sort_key
 from leftzmq.tree.plan import Held
 
 A_TURN: Final = 64  # paths (about 60 us each)
 READ_AT_ONCE: Final = 4096
+BUSY_RETRY_S: Final = 0.1
 
 
 class Differences:
@@ -41,6 +42,8 @@ class Differences:
         self._to_revert: list[str] = []
         self._to_override: list[Winner] = []
         self._first = 0  # the first sequence of what is published over the others' versions
+        self._staying: list[str] = []  # nothing of others can come in their place
+        self._not_before = 0.0
 
     @property
     def busy(self) -> bool:
@@ -69,27 +72,51 @@ class Differences:
     def revert(self, path: str, now: float) -> int:
         """Begin to take what the others have at `path` and below it ("": everywhere) in the place
         of what was changed here, which moves to the trash. Returns at how many paths."""
-        self._to_revert = self._all(path)
-        return len(self._to_revert)
+        found = self._all(path)
+        self._to_revert = sorted({*self._to_revert, *found}, key=sort_key)
+        return len(found)
 
     def override(self, winners: Sequence[Winner]) -> None:
         """Begin to publish what is here above these versions, which a user has seen."""
-        self._to_override, self._first = list(winners), self._index_view.store.heads.sequence + 1
+        if not self._to_override:
+            self._first = self._index_view.store.heads.sequence + 1
+        self._to_override += winners
 
     def deadline(self, now: float) -> float | None:
-        return now if self.busy else None
+        if not self.busy:
+            return None
+        return now if self._to_override else max(now, self._not_before)
 
     def on_time_passed(self, now: float) -> list[Fact]:
-        out: list[Fact] = []
+        out = self._override_some()
+        return out + self._revert_some(now) if now >= self._not_before else out
+
+    def _override_some(self) -> list[Fact]:
         some = [self._to_override.pop() for _ in range(min(A_TURN, len(self._to_override)))]
         done = [winner.path for winner in some if self._publish_over(winner)]
-        if done:
-            # Whoever said that this is meant need not say so of the deletes among it once more.
-            life, last = self._index_view.store.heads.life, self._index_view.store.heads.sequence
-            self._index_view.accept(Accepted(((life, self._first, last),)))
-            out.append(PathsReconsidered(self._folder, tuple(done)))
+        if not done:
+            return []
+        # Whoever said that this is meant need not say so of the deletes among it once more.
+        life, last = self._index_view.store.heads.life, self._index_view.store.heads.sequence
+        self._index_view.accept(Accepted(((life, self._first, last),)))
+        return [PathsReconsidered(self._folder, tuple(done))]
+
+    def _revert_some(self, now: float) -> list[Fact]:
+        out: list[Fact] = []
+        busy: list[str] = []
         for _ in range(min(A_TURN, len(self._to_revert))):
-            out += self._give_up(self._to_revert.pop())
+            path = self._to_revert.pop()
+            if self._stays(path):
+                self._staying.append(path)
+            elif self._locks.is_changing(path) or any(is_within(each, path) for each in busy):
+                busy.append(path)  # and the folders that it is in
+            else:
+                out += self._give_up(path)
+        if busy:
+            self._to_revert += reversed(busy)
+            self._not_before = now + BUSY_RETRY_S
+        if not self._to_revert:
+            self._staying.clear()
         return out
 
     def _all(self, at: str) -> list[str]:
@@ -118,6 +145,26 @@ class Differences:
         view.set_ours(rows, entry, sequence, scan, noise)
         return True
 
+    def _stays(self, path: str) -> bool:
+        """Whether nothing of others can be put in its place, although some have something there:
+        others, who have not heard of that, have no folder there. Or whether such a thing is in this
+        folder."""
+        theirs = best_of(self._index_view.rows(path), ~OURS)
+        is_live = theirs is not None and not theirs.entry.deleted
+        if is_live and not self._has_place(path):
+            return True
+        return any(is_within(each, path) for each in self._staying)
+
+    def _has_place(self, path: str) -> bool:
+        """Whether others have all folders above `path`."""
+        for folder in folders_above(path):
+            rows = self._index_view.rows(folder)
+            ours = ours_of(rows)
+            best = ours if ours and not ours.entry.is_private else best_of(rows, ~OURS)
+            if best is None or best.entry.deleted or best.entry.kind is not Kind.DIRECTORY:
+                return False
+        return True
+
     def _give_up(self, path: str) -> list[Fact]:
         view = self._index_view
         rows = view.rows(path)
@@ -126,8 +173,8 @@ class Differences:
             return []
         entry, key, out = ours.entry, ours.scan, list[Fact]()
         if not entry.deleted:
-            if key is None or self._locks.is_changing(path):
-                return [RescanWanted(self._folder, (path,))]  # it stays in the list
+            if key is None:
+                return [RescanWanted(self._folder, (path,))]  # it stays private
             is_wanted = theirs is not None and not theirs.entry.deleted
             if is_wanted and entry.kind is not Kind.DIRECTORY:
                 view.held.withhold(path, key, WhyWithheld.GIVES_WAY)
@@ -136,5 +183,6 @@ class Differences:
                 grave = grave or private(view.author.delete(entry, 0)[0], entry, None)
                 found = FoundDeleted(grave, Held(key, entry.content))
                 out.append(FoundDeletedBytes(self._folder, found))
+                view.given_up[path] = found
         view.change_row(rows, ours, replace(ours, holders=0, seq=None, scan=None))
         return out or [PathsReconsidered(self._folder, (path,))]

@@ -18,18 +18,20 @@ from leftzmq.index.heads import Head
 from leftzmq.index.rows import Row, counting, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
+from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.author import Author
 from leftzmq.sync.versions.counters import Recount, count
 from leftzmq.sync.versions.peer_counts import Lack
 from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
-from leftzmq.tree.entry import Entry, Kind, ScanKey
+from leftzmq.tree.entry import Entry, Kind, ScanKey, private
 from leftzmq.tree.mode import FolderMode
-from leftzmq.tree.path import sort_key
+from leftzmq.tree.path import folders_above, keys_below, path_of_key, sort_key
 from leftzmq.tree.version import Life
 
 OURS: Final = 1 << OUR_BIT
 _ACCEPTED: Final = "accepted"
+BELOW_AT_ONCE: Final = 4096
 MEMO_PATHS: Final = 8192  # about 1 KiB each
 # About 1 KiB each; a version beyond this limit counts as an edit of this device.
 BEGUN_MAX: Final = 16_384
@@ -71,6 +73,7 @@ class IndexView:
     dropped: paths that count as if nothing of ours were here: they are being let go
     some_apart: whether there may be rows of paths that this device does not keep
     has_bases: whether versions may be kept of paths that this device stopped keeping
+    given_up: private versions that a user gave up, and that are still to be removed, by path
     touched: paths at which something may have changed that this device made and nobody takes; empty
         while it may write
     turned: paths of `kept` and `apart` whose rows changed since this set was last emptied. These
@@ -98,6 +101,7 @@ class IndexView:
         self.apart: Collection[str] = ()
         self.turned: set[str] = set()
         self.touched: set[str] = set()
+        self.given_up: dict[str, FoundDeleted] = {}
         self.readers_known: frozenset[bytes] = frozenset()
         self._we_read = self._some_read = False
         self._memo: dict[str, list[Row]] = {}
@@ -329,6 +333,9 @@ class IndexView:
         this one is, too."""
         self.held.announced_above(entry.path)
         self.drop_base(entry.path)
+        self.given_up.pop(entry.path, None)
+        if not (entry.is_private or entry.deleted) and self.is_below_private(entry.path):
+            entry = private(entry, entry, entry)
         after: list[Row] = []
         if entry.is_private and self._keeps_to_itself(rows, entry):
             return
@@ -349,8 +356,30 @@ class IndexView:
         if not placed:
             after.append(replace(self.new_row(entry, OURS), seq=seq, scan=key, noise=noise))
         self.change(rows, after)
+        if entry.is_private and entry.kind is Kind.DIRECTORY and not entry.deleted:
+            self._withdraw_below(entry.path)
         if self.some_apart:
             self.judge_anew(entry.path)  # what is not here any more may not be wanted
+
+    def is_below_private(self, path: str) -> bool:
+        """Whether a folder above `path` is private. What is told below such a folder would wait for
+        it on all other devices, for ever."""
+        if not self.author.receives:
+            return False
+        folders = (self.ours(folder) for folder in folders_above(path))
+        return any(row.entry.is_private and not row.entry.deleted for row in folders if row)
+
+    def _withdraw_below(self, folder: str) -> None:
+        """The folder is private now: what we told below it is as well."""
+        low, high = keys_below(folder)
+        while found := self.store.alive_after(low, BELOW_AT_ONCE, high):
+            low = found[-1][0]
+            for path in [path_of_key(key) for key, _ in found]:
+                rows = self.rows(path)
+                ours = ours_of(rows)
+                if ours is not None and not ours.entry.is_private:
+                    entry = private(ours.entry, ours.entry, ours.entry)
+                    self.set_ours(rows, entry, self.next_sequence(), ours.scan, ours.noise)
 
     def _keeps_to_itself(self, rows: list[Row], entry: Entry) -> bool:
         """Our next version of the path is private: what we had told is withdrawn. Returns whether

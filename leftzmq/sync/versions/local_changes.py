@@ -58,6 +58,10 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     if grave is not None and not (held and held.is_above(grave)):
         index_view.unsure.add(observed.path)  # until it went it is found once more, perhaps
         return FoundDeleted(grave, Held(key, observed.content))
+    given_up = index_view.given_up.pop(observed.path, None)
+    if given_up is not None and ours is None and _is_same(given_up.held.key, key):
+        index_view.given_up[observed.path] = given_up
+        return FoundDeleted(given_up.entry, Held(key, observed.content))
     late = ours.entry if ours is not None and ours.entry.deleted else None
     if begun and late and _says(begun, observed) and succeeds(late, begun):
         # An operation that was not committed put the file there. Its delete arrived since, while
@@ -85,6 +89,7 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     index_view.held.release(path)
     index_view.begun_is_over(path)
     index_view.drop_base(path)
+    index_view.given_up.pop(path, None)
     if ours is not None and ours.entry.deleted and ours.scan is not None:
         index_view.change_row(rows, ours, replace(ours, scan=None))
     if ours is None or ours.entry.deleted:
@@ -159,6 +164,13 @@ def _is_left(grave: Row, observed: Observed, key: ScanKey) -> bool:
         return False
     is_that = (entry.kind, entry.content) == (observed.kind, observed.content)
     return shell.same_bytes(key) or (is_that and shell.inode == key.inode)
+
+
+def _is_same(before: ScanKey, now: ScanKey) -> bool:
+    """Whether nobody wrote there in between."""
+    if now.kind is Kind.DIRECTORY:
+        return (before.kind, before.inode) == (now.kind, now.inode)
+    return before.same_bytes(now)
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:

@@ -33,7 +33,6 @@ from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
 STAYING_SAMPLE: Final = 64
-BELOW_AT_ONCE: Final = 4096
 _IN_THE_INDEX: Final = (Verdict.JOIN, Verdict.PUBLISH_AGAIN)
 """Done there alone, where an operation would look first at what lies in the share."""
 
@@ -144,26 +143,6 @@ class Resolver:
             self._index_view.change(rows, [*others, high, low])
             self._made_way.append(folder)
 
-    def _is_ours_alone(self, path: str) -> bool:
-        """Whether a folder above `path` is one that we keep to ourselves. What is told below such a
-        folder would wait for it everywhere, for ever."""
-        if not self._index_view.author.receives:
-            return False
-        folders = (self._index_view.ours(folder) for folder in folders_above(path))
-        return any(row.entry.is_private and not row.entry.deleted for row in folders if row)
-
-    def _withdraw_below(self, folder: str) -> None:
-        """We keep a folder of ours to ourselves: what we told below it, too."""
-        view, (low, high) = self._index_view, keys_below(folder)
-        while found := view.store.alive_after(low, BELOW_AT_ONCE, high):
-            low = found[-1][0]
-            for path in [path_of_key(key) for key, _ in found]:
-                rows = view.rows(path)
-                ours = ours_of(rows)
-                if ours is not None and not ours.entry.is_private:
-                    entry = private(ours.entry, ours.entry, ours.entry)
-                    view.set_ours(rows, entry, view.next_sequence(), ours.scan, ours.noise)
-
     def _may_be_base(self, path: str) -> bool:
         """Whether a look is to tell what became of the version that we had when we stopped keeping
         the path. No look does while something of that kind is not kept there: a version of another
@@ -235,8 +214,6 @@ class Resolver:
         self._index_view.begun_is_over(entry.path)
         rows = self._index_view.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
-        if not entry.deleted and self._is_ours_alone(entry.path):
-            entry = private(entry, entry, entry)
         self._index_view.take_row(rows, entry, key, noise)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
@@ -338,8 +315,6 @@ class Resolver:
         entry, sequence = self._index_view.author.kept(observed, base, grave)
         self._index_view.set_ours(rows, entry, sequence, found.old.key)
         self._index_view.unsure.discard(grave.path)  # it does not go any more
-        if entry.is_private:
-            self._withdraw_below(grave.path)
 
     def stays_above(self, path: str) -> None:
         """Something of ours is at `path`. In a folder that only sends, others may have deleted
@@ -455,7 +430,7 @@ class Resolver:
     def _agrees(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """What we kept to ourselves is what others have: it is theirs from now on. Other attributes
         than theirs are a change that stays ours, until theirs are newer."""
-        if self._is_ours_alone(ours.entry.path):
+        if self._index_view.is_below_private(ours.entry.path):
             return None
         if ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted:
             low, high = keys_below(ours.entry.path)
@@ -491,8 +466,6 @@ class Resolver:
     ) -> None:
         entry, sequence = self._index_view.author.again(ours, above)
         self._index_view.set_ours(rows, entry, sequence, key, noise)
-        if entry.is_private and entry.kind is Kind.DIRECTORY:
-            self._withdraw_below(entry.path)
 
 
 def _shell_of(ours: Row | None) -> ScanKey | None:

@@ -11,6 +11,7 @@ import pytest
 from leftzmq.sync.facts import Asked, LocalRulesSet
 from leftzmq.sync.jobs import Apply
 from leftzmq.sync.versions.counters import Counters
+from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import sort_key
@@ -361,6 +362,51 @@ def give_up(device: Device, path: str = "") -> None:
     device.take(Asked(b"x", "revert", {"path": path}))
 
 
+def test_what_is_being_looked_at_is_given_up_afterwards(mesh: Mesh, a: Device, c: Device) -> None:
+    a.write("d/f", b"of a")
+    quiet(mesh)
+    c.write("d/f", b"of c")
+    c.write("e/f", b"of c")
+    quiet(mesh, "d/f", "e", "e/f")
+    for path in ("d/f", "e/f"):
+        assert c.folder.locks.lock(path, LockOwner.APPLIER)
+    mesh.ask(c, "revert")
+    assert text(c, "d/f") == text(c, "e/f") == b"of c"
+    c.folder.locks.release(("d/f", "e/f"), LockOwner.APPLIER)
+    quiet(mesh)
+    assert c.tree() == a.tree()
+
+
+def test_what_is_given_up_soon_after_something_else_is_all_given_up(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    for name in ("f", "g"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    for name in ("f", "g"):
+        c.write(name, b"of c")
+    quiet(mesh, "f", "g")
+    give_up(c, "f")
+    give_up(c, "g")
+    quiet(mesh)
+    assert c.tree() == a.tree()
+
+
+def test_a_look_meanwhile_does_not_keep_what_is_given_up(mesh: Mesh, c: Device) -> None:
+    for name in ("f", "g", "h"):
+        c.write(name, name.encode())
+    quiet(mesh, "f", "g", "h")
+    held = Held(c, Apply)
+    give_up(c)
+    mesh.settle(1.0)
+    mesh.scan_all()
+    mesh.settle()
+    mesh.submit(c, held.take(Apply))
+    del c.do  # type: ignore[attr-defined]
+    quiet(mesh)
+    assert c.tree() == {} and sorted(trash(c)) == [b"f", b"g", b"h"]
+
+
 def test_what_is_given_up_may_be_gone_with_its_folder(mesh: Mesh, c: Device) -> None:
     for name in ("d/f", "d/g/h"):
         c.write(name, name.encode())
@@ -374,3 +420,29 @@ def test_what_is_given_up_may_be_gone_with_its_folder(mesh: Mesh, c: Device) -> 
     mesh.submit(c, first)
     del c.do  # type: ignore[attr-defined]
     quiet(mesh, "d")
+
+
+def test_what_others_do_not_agree_about_stays_as_it_is(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    """A has a file where B, of which A has not heard, has a folder."""
+    a.kill()
+    b.write("d/x", b"of b")
+    mesh.scan_all()
+    mesh.settle()
+    b.kill()
+    a.write("d", b"of a")
+    a.start()
+    mesh.scan_all()
+    mesh.settle()
+    before = c.tree()
+    assert text(c, "d/x") == b"of b" and text(a, "d") == b"of a"
+    mesh.ask(c, "revert")
+    mesh.settle()
+    assert c.tree() == before and trash(c) == []
+    assert c.folder.state.value == "idle" and c.folder.index_view.counters.tickets == 0
+    b.start()
+    mesh.settle()
+    (copy,) = copies(a)
+    quiet(mesh)
+    assert text(a, copy) == b"of a" and text(a, "d/x") == b"of b" and c.tree() == a.tree()
