@@ -17,7 +17,7 @@ from leftzmq.index.rows import Row
 from leftzmq.sync.facts import Asked
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.mode import FolderMode
-from leftzmq.tree.path import is_within, parent_of
+from leftzmq.tree.path import is_within, parent_of, path_of_key
 
 from .faults import Faults
 from .ledger import Content, Ledger, content_of, is_in_tree
@@ -81,8 +81,11 @@ class Receivers:
             self.device.start()
 
     def revert_all(self) -> None:
+        """But for a folder that a disk is mounted at: none can be removed."""
         if self.device is not None:
-            self._revert(self.device, "")
+            tops = {path.split("/", 1)[0] for path in private_rows(self.device)}
+            for path in sorted(tops - {MOUNT}) if MOUNT in tops else [""]:
+                self._revert(self.device, path)
 
     def only_receive(self, device: SimDevice, chance: random.Random) -> str:
         """Before the agents begin."""
@@ -135,9 +138,9 @@ class Receivers:
     def _revert(self, device: SimDevice, path: str) -> str:
         if not device.alive or not device.has_begun or device.folder.stopped is not None:
             return ""
-        rows = private_rows(device)
-        if ANCHOR in rows and is_within(ANCHOR, path) and not self._over:
-            return ""  # by that alone a disk is recognised
+        rows, news = private_rows(device), self._not_looked_at(device)
+        if any(is_within(each, MOUNT) for each in rows if is_within(each, path)):
+            return ""  # by what lies there a disk is recognised
         device.take(Asked(b"x", "revert", {"folder": FOLDER, "path": path}))
         if not device.answers or not device.answers[-1].get("paths"):
             return f"{path} declined"
@@ -145,10 +148,16 @@ class Receivers:
             inode = device.hands.at(each)
             content = None if inode is None else content_of(inode)
             self._gives_up(device, each, content)
-            scan = None if inode is None else inode.stat().key()
-            if rows[each].scan == scan:
+            if not any(is_within(at, each) for at in news):
                 self.reverted.append(Reverted(each, self._world.now, device.starts))
         return path or "all"
+
+    def _not_looked_at(self, device: SimDevice) -> list[str]:
+        """Where something else is on its disk than its index says."""
+        disk = {path: inode.stat().key() for path, inode in device.hands.tree()}
+        with device.reading() as reader:
+            known = {path_of_key(key): scan for key, scan in reader.alive_after(b"", 10_000)}
+        return [path for path in disk.keys() | known if disk.get(path) != known.get(path)]
 
     def _gives_up(self, device: SimDevice, path: str, content: Content | None) -> None:
         """What lies there may end in the trash."""

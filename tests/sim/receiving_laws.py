@@ -9,6 +9,7 @@ know why a user does what he does.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry, Kind
@@ -59,7 +60,7 @@ def judge(world: World, ledger: Ledger, receivers: Receivers) -> None:
         raise Broken("later", said)
     for said in _lost(world, ledger, receiver):
         raise Broken("I2 receives", said)
-    for said in _not_reverted(ledger, receiver, receivers.reverted):
+    for said in _not_reverted(world, ledger, receiver, receivers.reverted):
         raise Broken("reverted", said)
 
 
@@ -161,7 +162,9 @@ def _lost(world: World, ledger: Ledger, receiver: SimDevice) -> Iterator[str]:
             yield f"{who} is in no tree of those who are to have it"
 
 
-def _not_reverted(ledger: Ledger, receiver: SimDevice, reverted: list[Reverted]) -> Iterator[str]:
+def _not_reverted(
+    world: World, ledger: Ledger, receiver: SimDevice, reverted: list[Reverted]
+) -> Iterator[str]:
     """Where the receiver was to take what the others have, it has nothing of its own, unless its
     user did something there since; or it keeps what others wrote or made, as they were to do when
     others deleted it; or a folder, for what is private in it."""
@@ -170,7 +173,7 @@ def _not_reverted(ledger: Ledger, receiver: SimDevice, reverted: list[Reverted])
     deletes = (*ledger.deletes, *ledger.bare_deletes)
     acts += [(each.when, each.path) for each in deletes if each.device == receiver.name]
     for revert in reverted:
-        if revert.path == MOUNT or revert.path not in private or receiver.starts != revert.starts:
+        if revert.path not in private or receiver.starts != revert.starts:
             continue
         path = revert.path
         if any(
@@ -185,16 +188,33 @@ def _not_reverted(ledger: Ledger, receiver: SimDevice, reverted: list[Reverted])
         value = None if content is None else ledger.values.get(content)
         if value is not None and value.device != receiver.name:
             continue
+        if _is_apart(world, receiver, path):
+            continue
         yield f"{receiver.name} has at {path} what was given up at {revert.when:.3f}"
+
+
+def _is_apart(world: World, receiver: SimDevice, path: str) -> bool:
+    """Whether the others have not the same there, above it or below it, as the receiver alone is
+    between them: then nothing of theirs can be taken."""
+    trees = [laws.tree_of(device) for device in world.alive if device is not receiver]
+    return any(
+        is_within(path, at) or is_within(at, path)
+        for at in set().union(*trees)
+        if any(_only(one, at) != _only(other, at) for one, other in pairwise(trees))
+    )
 
 
 # ---- when all is given up, and when it is told ------------------------------------------------
 
 
 def nothing_differs(world: World, receivers: Receivers) -> None:
-    """All is reverted. Where a disk is mounted a folder stays."""
+    """All is reverted, but for what lies on a disk that is mounted in the share, and where the
+    others have not the same, as the receiver alone is between them."""
     receiver = receivers.device
-    if receiver is not None and (left := sorted(private_rows(receiver).keys() - {MOUNT})):
+    if receiver is None:
+        return
+    left = [path for path in private_rows(receiver) if not is_within(path, MOUNT)]
+    if left := sorted(path for path in left if not _is_apart(world, receiver, path)):
         raise Broken("reverted", f"{receiver.name} has private versions at {left}")
 
 
