@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import around, chunks, devices, guarded, ignoring, members, on_disk, readers, versions
+from . import (
+    around,
+    chunks,
+    devices,
+    guarded,
+    ignoring,
+    members,
+    on_disk,
+    readers,
+    receiving,
+    versions,
+)
 from .bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -17,4 +28,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *readers.BUGS,
     *members.BUGS,
     *ignoring.BUGS,
+    *receiving.BUGS,
 )
