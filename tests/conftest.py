@@ -32,9 +32,19 @@ def pytest_configure(config: pytest.Config) -> None:
     with the run."""
     config.stash[BEFORE] = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="lzq-")
+    if (worker := getattr(config, "workerinput", None)) is not None:
+        ports_of(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
     by_workers = getattr(config.option, "tx", None) and not config.option.file_or_dir
     if by_workers and not sys.dont_write_bytecode and not (TESTS / "unit/__pycache__").exists():
         compile_once()
+
+
+def ports_of(number: int, count: int) -> None:
+    """Each worker has ports of its own. What one of them chose for an agent, which is not started
+    yet or is stopped for a moment, another one would find free."""
+    from leftzmq.cli.demo import stage
+
+    stage.PORTS = stage.PORTS[number::count]
 
 
 def compile_once() -> None:

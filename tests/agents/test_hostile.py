@@ -348,6 +348,8 @@ def test_of_two_that_say_the_size_of_one_content_only_the_liar_is_dropped(
     refusal = Refusal.BAD_LIST if lie.depth else Refusal.WRONG_ID
     assert scene.until(lambda: says(a, "M1: dropped", refusal.value))
     truthful.answer = honest
+    for get in truthful.asked:  # before the lie was heard; alone, it is waited for
+        truthful.say(Socket.BULK, *honest(truthful, get))
     assert scene.until(lambda: has(a, "f", data))
     assert not says(a, "M0: dropped")
 

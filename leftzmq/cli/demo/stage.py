@@ -26,7 +26,7 @@ from leftzmq.transport.ipc.client import ask
 
 STOP_S: Final = 5.0
 CLEAR_S: Final = 10.0
-_PORTS: Final = range(20_000, 32_000)
+PORTS = range(20_000, 32_000)
 
 _CONFIG: Final = """\
 [device]
@@ -192,12 +192,12 @@ def free_ports(count: int) -> list[int]:
     systems use for outgoing connections (from 32768 on, Linux; from 49152 on, macOS), as such a
     connection could take one meanwhile."""
     ports: list[int] = []
-    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             ports.append(port)
         if len(ports) == count:
             return ports
-    raise LeftError("no port is free on this machine", "127.0.0.1", f"free some of {_PORTS}")
+    raise LeftError("no port is free on this machine", "127.0.0.1", f"free some of {PORTS}")
 
 
 def wait_until(
