@@ -165,13 +165,14 @@ def _lost(world: World, ledger: Ledger, receiver: SimDevice) -> Iterator[str]:
 def _not_reverted(
     world: World, ledger: Ledger, receiver: SimDevice, reverted: list[Reverted]
 ) -> Iterator[str]:
-    """Where the receiver was to take what the others have, it has nothing of its own, unless its
-    user did something there since; or it keeps what others wrote or made, as they were to do when
-    others deleted it; or a folder, for what is private in it."""
+    """Where the receiver was to take what the others have, it has nothing of its own. Unless its
+    user did something there since, or somebody deleted what was to come; it keeps what others wrote
+    or made, as they were to do when others deleted it; or a folder stays for what is private in
+    it."""
     private = private_rows(receiver)
     acts = [(when, path) for when, device, path in ledger.made if device == receiver.name]
     deletes = (*ledger.deletes, *ledger.bare_deletes)
-    acts += [(each.when, each.path) for each in deletes if each.device == receiver.name]
+    acts += [(each.when, each.path) for each in deletes]
     for revert in reverted:
         if revert.path not in private or receiver.starts != revert.starts:
             continue
