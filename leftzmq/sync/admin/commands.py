@@ -161,7 +161,7 @@ class Commands:
         """What was changed here in a folder that only receives is given up."""
         if folder.paused_why:
             return [declined(fact.asker, f"the folder is paused: {folder.paused_why}", folder.id)]
-        count = folder.differences.revert(_text(fact, "path"), now)
+        count = folder.differences.revert(_text(fact, "path"))
         if not count:
             return [declined(fact.asker, "nothing was changed there", folder.id)]
         decided = HeldDecided(folder=folder.id, held=HeldBack(), paths=count)

@@ -69,7 +69,7 @@ class Differences:
                 entry, sequence = view.author.tell(ours.entry)
                 view.set_ours(rows, entry, sequence, ours.scan, ours.noise)
 
-    def revert(self, path: str, now: float) -> int:
+    def revert(self, path: str) -> int:
         """Begin to take what the others have at `path` and below it ("": everywhere) in the place
         of what was changed here, which moves to the trash. Returns at how many paths."""
         found = self._all(path)

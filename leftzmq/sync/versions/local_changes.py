@@ -70,8 +70,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     base = ours.entry if ours else None
     if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
         base = begun  # an operation put it here, and its user changed its mode or time since
-    theirs = best_of([row for row in rows if row is not ours], ANYBODY)
-    entry, sequence = index_view.author.change(observed, base, theirs.entry if theirs else None)
+    entry, sequence = index_view.author.change(observed, base, _winner(rows, ours))
     if ours is None and held is not None and held.had != NOTHING_TOLD and not entry.is_private:
         # The file was written before the version that was wanted back here had arrived, or the file
         # is all that is left. It is announced beside that version, and above the version that we
@@ -94,9 +93,7 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
         index_view.change_row(rows, ours, replace(ours, scan=None))
     if ours is None or ours.entry.deleted:
         return None
-    theirs = best_of([row for row in rows if row is not ours], ANYBODY)
-    winner = theirs.entry if theirs else None
-    entry, sequence = index_view.author.delete(ours.entry, now_ns, winner)
+    entry, sequence = index_view.author.delete(ours.entry, now_ns, _winner(rows, ours))
     if not entry.is_private:
         entry = with_other_deletes(entry, (row.entry for row in rows))
     index_view.set_ours(rows, entry, sequence, None)
@@ -171,6 +168,12 @@ def _is_same(before: ScanKey, now: ScanKey) -> bool:
     if now.kind is Kind.DIRECTORY:
         return (before.kind, before.inode) == (now.kind, now.inode)
     return before.same_bytes(now)
+
+
+def _winner(rows: list[Row], ours: Row | None) -> Entry | None:
+    """The highest version that others have."""
+    theirs = best_of([row for row in rows if row is not ours], ANYBODY)
+    return theirs.entry if theirs else None
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:

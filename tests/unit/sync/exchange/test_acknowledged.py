@@ -99,10 +99,8 @@ def test_many_edits_one_by_one_are_not_answered_each(mesh: Mesh, a: Device, b: D
     assert seen(a, b).state is MemberState.IN_SYNC
 
 
-def test_a_word_that_rests_for_who_is_gone_meanwhile_costs_no_turns(
-    mesh: Mesh, a: Device, b: Device
-) -> None:
-    """B keeps all: it owes its word only to A, which withdrew something."""
+def until_a_word_rests(mesh: Mesh, a: Device, b: Device) -> None:
+    """A withdraws one thing, and another one while B may not say its word once more."""
     for name in ("x", "y"):
         a.write(name, b"1")
     mesh.scan_all()
@@ -113,6 +111,13 @@ def test_a_word_that_rests_for_who_is_gone_meanwhile_costs_no_turns(
     a.folder.keeping.tune(["x", "y"], litter=True)
     while b.folder.acknowledged.deadline() is None:
         mesh.settle(DONE_REST_S / 50)
+
+
+def test_a_word_that_rests_for_who_is_gone_meanwhile_costs_no_turns(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """B keeps all: it owes its word only to A, which withdrew something."""
+    until_a_word_rests(mesh, a, b)
     a.kill()
     mesh.settle(10 * DONE_REST_S)
     assert b.folder.acknowledged.deadline() is None
@@ -122,16 +127,7 @@ def test_a_word_that_is_owed_is_said_though_the_device_greets_once_more(
     mesh: Mesh, a: Device, b: Device
 ) -> None:
     """Over its other link, say. Who lets go of something waits for that word."""
-    for name in ("x", "y"):
-        a.write(name, b"1")
-    mesh.scan_all()
-    mesh.settle()
-    a.folder.keeping.tune(["x"], litter=True)
-    while not dones(b):
-        mesh.settle(DONE_REST_S / 50)
-    a.folder.keeping.tune(["x", "y"], litter=True)
-    while b.folder.acknowledged.deadline() is None:
-        mesh.settle(DONE_REST_S / 50)
+    until_a_word_rests(mesh, a, b)
     b.folder.acknowledged.on_peer_greeted(a.key)
     mesh.settle(10 * DONE_REST_S)
     assert a.folder.acknowledged.until(b.key) == a.store.heads.sequence
