@@ -1,4 +1,4 @@
-"""Machines for the tests of real agents that are typed to as a user types: `share`, `join`."""
+"""Machines that are typed to as a user types (`share`, `join`), and a stage of two agents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.cli.demo.stage import Stage
 from tests.helpers.machines import Machine
 
 
@@ -32,3 +33,12 @@ def a(machines: Callable[[str], Machine]) -> Machine:
 @pytest.fixture
 def b(machines: Callable[[str], Machine]) -> Machine:
     return machines("beta")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A and B, each with an agent that a test starts. A module that needs others has its own."""
+    with Stage("AB", tmp_path / "stage") as stage:
+        yield stage
+        for actor in stage.actors:
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")

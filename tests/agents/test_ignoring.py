@@ -6,24 +6,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 
 DEADLINE_S = 20.0
 MODULE = "web/node_modules/deep/x.js"
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
 def run(actor: Actor, *words: str) -> tuple[int, str]:

@@ -6,23 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.sync.guard.threshold import ALLOWED_SHARE
 
 DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
 def leftzmq(actor: Actor, *arguments: str) -> subprocess.CompletedProcess[str]:

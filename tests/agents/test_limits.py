@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +14,6 @@ from leftzmq.transport.ipc.client import ask
 DEADLINE_S = 20.0
 QUIET_S = 1.0
 OFF = "mon-sun off"
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
 def limit(actor: Actor, text: str) -> None:

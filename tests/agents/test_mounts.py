@@ -60,14 +60,6 @@ class Mount:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
-
-
-@pytest.fixture
 def mount(stage: Stage) -> Iterator[Mount]:
     if os.geteuid():
         pytest.skip("mounts are for root")

@@ -26,14 +26,6 @@ secret = "{secret}"
 """
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
-
-
 def refused(actor: Actor) -> subprocess.CompletedProcess[str]:
     """Start its agent, which is to end by itself."""
     command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", str(actor.home / "peer.toml")]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,14 +13,6 @@ from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from tests.helpers.listing import files_in
 
 DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
 def has(actor: Actor, path: str, data: bytes) -> bool:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from leftzmq.cli.demo.stage import Stage, wait_until
 from tests.agents.test_ignoring import comes, configure, run, said, write
 
 DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
 def test_a_folder_sends_takes_nothing_and_is_everybodys_at_last(stage: Stage) -> None:

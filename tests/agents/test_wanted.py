@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from leftzmq.cli.demo.stage import Stage
 from tests.agents.test_ignoring import comes, configure, run, said, write
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage("AB", tmp_path / "stage") as stage:
-        yield stage
-        for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
 def test_only_get_and_drop_from_the_first_to_the_last(stage: Stage) -> None:
