@@ -134,38 +134,45 @@ def test_a_folder_that_is_taken_out_while_it_syncs_goes_and_comes_back_as_it_was
     assert is_in_sync(b, a, "back")
 
 
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        (folder("bad", "share/inside"), "is inside"),
-        (folder("bad", "."), "state is inside the share"),
-        (folder("bad", "bad", "share/bad.secret"), "is inside the share"),
-        (folder("bad", "bad", "/proc/self/x/bad.secret"), "cannot be made: "),
-        (folder("bad", "bad") + "trash_day = 3\n", "is not known (did you mean"),
-        (folder("bad", "bad", "short.secret"), "64 hex digits are wanted, 4 were found"),
-        (folder("bad", "bad", "../share.secret"), "is the same as that of"),
-    ],
-)
-def test_a_folder_with_a_mistake_stops_nothing_else(stage: Stage, wrong: str, why: str) -> None:
+MISTAKES = {
+    "inside": (folder("inside", "share/inside"), "is inside"),
+    "around": (folder("around", "."), "state is inside the share"),
+    "told": (folder("told", "told", "share/bad.secret"), "is inside the share"),
+    "nowhere": (folder("nowhere", "nowhere", "/proc/self/x/bad.secret"), "cannot be made: "),
+    "typing": (folder("typing", "typing") + "trash_day = 3\n", "is not known (did you mean"),
+    "cut": (folder("cut", "cut", "short.secret"), "64 hex digits are wanted, 4 were found"),
+    "twice": (folder("twice", "twice", "../share.secret"), "is the same as that of"),
+}
+
+
+def test_folders_with_a_mistake_stop_nothing_else(stage: Stage) -> None:
     a, b = stage.actors
     (a.home / "short.secret").write_text("abcd")
     (a.home / "short.secret").chmod(0o600)
     head, *peers = config(a).read_text().split("[[peer]]")
+    wrong = "".join(entry for entry, _ in MISTAKES.values())
     text = "[[peer]]".join((head + wrong, *peers))
     config(a).write_text(text)
     for actor in (a, b):  # at a start
         actor.start()
-    assert why in stopped(a, "bad") and is_in_sync(a, b, "one")
-    assert list(unusable(reloads(a, text))) == ["bad"]
+    for name, (_, why) in MISTAKES.items():
+        assert why in stopped(a, name)
+    assert is_in_sync(a, b, "one")
+    assert set(unusable(reloads(a, text))) == set(MISTAKES)
     reloads(a, text.replace(wrong, ""))
-    assert "bad" not in folders(a)
+    assert not set(MISTAKES) & set(folders(a))
     answer = reloads(a, text)
-    assert set(answer) == {"unusable"} and why in unusable(answer)["bad"]
-    assert why in stopped(a, "bad") and is_in_sync(b, a, "two")
+    assert set(answer) == {"unusable"} and set(unusable(answer)) == set(MISTAKES)
     _, said = run(a, "status")
-    assert "bad" in said and why.split(" (")[0][:12] in " ".join(said.split())
-    reloads(a, text.replace(wrong, folder("bad", "good")))
-    soon(lambda: folders(a)["bad"]["state"] in ("idle", "alone"))
+    for name, (_, why) in MISTAKES.items():
+        assert why in unusable(answer)[name] and why in stopped(a, name)
+        assert name in said and why.split(" (")[0][:12] in " ".join(said.split())
+    assert is_in_sync(b, a, "two")
+    for name, (entry, _) in MISTAKES.items():
+        text = text.replace(entry, folder(name, f"good {name}"))
+        reloads(a, text)
+        soon(lambda name=name: folders(a)[name]["state"] in ("idle", "alone"))  # type: ignore[misc]
+    assert is_in_sync(a, b, "three")
 
 
 def test_a_share_that_cannot_be_made_is_a_stopped_folder(stage: Stage) -> None:

@@ -25,7 +25,7 @@ from tests.sim.plan import plan_of, run, settle
 from tests.sim.shrink import command, pack, shrunk, unpack
 from tests.sim.world import Knobs, World
 
-KNOWN_SEEDS, FRESH_SEEDS = 150, 25
+KNOWN_SEEDS, FRESH_SEEDS = 75, 25
 SEEDS_A_TEST = 25
 TWICE_EACH = 10  # so that all of CI stays under its ten minutes on a slow machine, too
 STORY_LINES = 300
@@ -54,7 +54,7 @@ def _told(seed: int) -> str:
 def test_a_run_is_the_same_in_every_process() -> None:
     code = (
         "from tests.sim.plan import plan_of, run\n"
-        "print([run(plan_of(seed)).digest for seed in range(40, 50)])"
+        "print([run(plan_of(seed)).digest for seed in range(40, 45)])"
     )
     said = [
         subprocess.run(
@@ -66,7 +66,7 @@ def test_a_run_is_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert said[0] == said[1] and said[0].count(b"'") == 20
+    assert said[0] == said[1] and said[0].count(b"'") == 10
 
 
 def test_a_plan_is_told_in_one_word() -> None:
