@@ -105,7 +105,7 @@ def is_quiet(world: World) -> bool:
     return next(differences(world), None) is None
 
 
-def judge(world: World, ledger: Ledger) -> None:
+def judge(world: World, ledger: Ledger, witness: Witness) -> None:
     """Those that keep a path, and can hear of it from one another, have the same there; and nobody
     waits for anything."""
     for device in world.alive:
@@ -122,7 +122,7 @@ def judge(world: World, ledger: Ledger) -> None:
             raise Broken("kept", f"{device.name} has problems: {[str(p) for p in problems]}")
     for said in differences(world):
         raise Broken("kept", said)
-    for said in _taken_away(world, ledger):
+    for said in _taken_away(world, ledger, witness):
         raise Broken("kept", said)
     for device in world.alive:
         if waits := _waits(device):
@@ -131,12 +131,13 @@ def judge(world: World, ledger: Ledger) -> None:
             raise Broken("wait", f"{device.name} says that it waits for nothing")
 
 
-def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
+def _taken_away(world: World, ledger: Ledger, witness: Witness) -> Iterator[str]:
     """What agents took away although no user had: a rule makes no delete, here or elsewhere. Whose
     device ignores it may have it still; but nobody has it any more who keeps it. What lost lies in
     the trash of a device that had its conflict copy already: that has it still, though the copy may
     be ignored since, as it is judged by the name of its file. And a user may write to a file of
-    which another name was taken away before: what he wrote is in the trash at once."""
+    which another name was taken away before: what he wrote is in the trash at once. What was being
+    received when an agent ended may go there, too: nobody had it yet."""
     stays: set[Content | None] = set()
     trash: dict[Content, str] = {}
     for device in world.alive:
@@ -150,7 +151,7 @@ def _taken_away(world: World, ledger: Ledger) -> Iterator[str]:
             elif is_conflict_name(path):
                 copies.add(content_of(inode))
         lies = {id(inode) for _, inode in here}
-        gone = [inode for path, inode in everything if id(inode) not in lies]
+        gone = [inode for _, inode in everything if id(inode) not in lies and witness.saw(inode)]
         for content in map(content_of, gone):
             if content is not None and content not in copies:
                 trash[content] = device.name
@@ -339,6 +340,7 @@ class Witness:
         self._known: dict[str, list[tuple[float, IgnoreRules]]] = {}
         self._begun: dict[int, tuple[Job, IgnoreRules | None]] = {}
         self._held_up: set[str] = set()  # folders that held something ignored at some time
+        self._seen: dict[int, Inode] = {}  # what agents gave a name at which a user finds it
 
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
@@ -350,6 +352,10 @@ class Witness:
         self._world.look_after = both
         self._world.sent, self._world.submitted = self.secrets.sent, self.submitted
         self._world.handled, self._world.changed_by_user = self.handled, self.changed_by_user
+
+    def saw(self, inode: Inode) -> bool:
+        """Whether a user wrote it, or ever found it at its name."""
+        return inode.users or id(inode) in self._seen
 
     def submitted(self, device: SimDevice, job: Job) -> None:
         keeping = device.folder.keeping
@@ -377,6 +383,9 @@ class Witness:
     def look_after(self, device: SimDevice) -> None:
         self.secrets.changed()
         calls = device.calls
+        for path, inode in device.hands.tree():  # of a copy of a disk, too
+            if is_final(path):
+                self._seen[id(inode)] = inode
 
         def path_of(folder: Inode, name: bytes) -> str:
             above, last = device.disk.path_of(folder), name.decode(errors="surrogateescape")
@@ -393,7 +402,10 @@ class Witness:
                 raise Broken("ignored", f"{device.name} {did} {path}, which it knew to be ignored")
 
         def named(folder: Inode, name: bytes, inode: Inode) -> None:
-            must_not("named", path_of(folder, name), inode.kind)
+            path = path_of(folder, name)
+            must_not("named", path, inode.kind)
+            if is_final(path):
+                self._seen[id(inode)] = inode
             names(folder, name, inode)
 
         def takes(folder: Inode, name: bytes, inode: Inode) -> None:

@@ -435,9 +435,9 @@ def _live(plan: Plan, world: World) -> None:
         world.run_until(max(world.now, users.done_at + LOOKED_S))
         _walk_where_missed(world, ledger, kept)
         settle(world, kept_laws.is_quiet)
-        kept_laws.judge(world, ledger)
+        kept_laws.judge(world, ledger, kept)
         kept_laws.indexes_are_the_disks(world, exact=False)
-        nothing_changes(world, partial(kept_laws.judge, world, ledger), kept_laws.not_kept)
+        nothing_changes(world, partial(kept_laws.judge, world, ledger, kept), kept_laws.not_kept)
         while rulers.lift():
             settle(world)
         kept.excuse(ledger)

@@ -83,7 +83,7 @@ class Street:
     def settle(self) -> None:
         """All is quiet, and the laws hold."""
         settle(self.world, kept_laws.is_quiet)
-        kept_laws.judge(self.world, self.ledger)
+        kept_laws.judge(self.world, self.ledger, self.witness)
         kept_laws.indexes_are_the_disks(self.world, exact=False)
 
 
@@ -154,7 +154,7 @@ def test_a_version_that_lost_is_in_its_copy_also_when_that_is_ignored(street: St
     assert len(old) == 2 and copy.startswith("p.conflict-")
     assert kept_laws.is_ignored(kept_laws.rules_of(device), copy, Kind.FILE)
     device.hands.delete(copy)
-    (said,) = kept_laws._taken_away(street.world, street.ledger)
+    (said,) = kept_laws._taken_away(street.world, street.ledger, street.witness)
     assert said.startswith("B took away what A wrote at p")
 
 

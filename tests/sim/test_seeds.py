@@ -380,6 +380,10 @@ PLANS = {
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"
     ),
+    "what was being received, and is ignored since, is in the trash of who was killed with it": (
+        "20003134/AB/12000,0,1,2,3,4,12005,12001,12002,12003/0/news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
