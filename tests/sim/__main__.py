@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 
+from . import besieged_members
 from .besieged import endure, siege_of
 from .plan import Outcome, has_receiver, has_roster, has_rules, plan_of, run
 from .shrink import command, shrunk, unpack
@@ -27,14 +28,18 @@ def main() -> int:
     parser.add_argument("--receiving", action="store_true", help="only seeds with a receiver")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
-    parser.add_argument("--hostile", action="store_true", help="stories with a hostile device")
+    parser.add_argument(
+        "--hostile",
+        action="store_true",
+        help="stories with a hostile device; with --rosters: with a hostile member",
+    )
     args = parser.parse_args()
     if args.fresh is not None:
         first = time.time_ns() // 1_000_000
         args.seeds = f"{first}:{first + args.fresh}"
         print(f"--seeds {args.seeds}", flush=True)
     if args.hostile:
-        return besiege(args.seeds)
+        return besiege(args.seeds, rosters=args.rosters)
     if args.replay:
         return tell(run(unpack(args.replay, lambda seed: plan_of(seed, args.devices)), story=True))
     first, _, last = args.seeds.partition(":")
@@ -66,14 +71,20 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def besiege(seeds: str) -> int:
+def besiege(seeds: str, *, rosters: bool) -> int:
     """The story of one seed is printed whole; of many seeds, only the failing ones are printed."""
     first, colon, last = seeds.partition(":")
+
+    def lived(seed: int, *, story: bool = False) -> Outcome:
+        if rosters:
+            return besieged_members.endure(besieged_members.members_of(seed), story=story)
+        return endure(siege_of(seed), story=story)
+
     if not colon:
-        return tell(endure(siege_of(int(first)), story=True))
+        return tell(lived(int(first), story=True))
     began, failed = time.monotonic(), 0
     for seed in range(int(first), int(last)):
-        outcome = endure(siege_of(seed))
+        outcome = lived(seed)
         if outcome.broken is not None:
             failed += 1
             print(f"seed {seed}: {outcome.law}: {str(outcome.broken)[:500]}", flush=True)

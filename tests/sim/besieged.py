@@ -5,7 +5,8 @@ leaves, and the honest ones must bear what it leaves behind: they come to rest w
 everything that a user wrote is somewhere, nothing outside the share was touched, and every refused
 device was named.
 
-Knows plans. Must not know what a lie says.
+Knows plans. Must not know what a lie says, nor what follows where the folder has a roster
+(`besieged_members`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
 from . import laws
-from .ledger import Ledger
+from .ledger import Content, Ledger
 from .lies import LIES
 from .lies import WEIGHTS as LIE_WEIGHTS
 from .plan import Outcome, dials_of, lived, settle, stays_quiet
@@ -111,7 +112,7 @@ def _live(plan: Siegeplan, world: Siege) -> None:
     ledger = Ledger()
     users = Users(world, ledger, large=False)
     witness = laws.Witness(ledger)
-    world.look_after = lambda device: _watch(witness, device)
+    world.look_after = lambda device: watch(witness, device)
     world.hostile.manner = plan.manner
     for act in plan.acts:
         if act.at < 0:
@@ -125,7 +126,7 @@ def _live(plan: Siegeplan, world: Siege) -> None:
     world.after(1.0, world.arrive)
     world.run_until(world.now + 2.0 + LIED_S + 5.0)
     _nothing_stopped(world)
-    _serves(world, ledger)
+    serves(world, ledger, [*world.devices.values()])
     world.leave()
     world.run_until(world.now + AWAY_S)
     world.more_peers = lambda device: []  # users took it out of their peer.toml
@@ -141,15 +142,25 @@ def _do(plan: Siegeplan, world: Siege, ledger: Ledger, users: Users, act: Act) -
     device = world.devices[act.device]
     if act.what in DEEDS:
         users.do(act.what, device, chance)
-        return
-    world.say(device, f"hears a lie: {act.what}")
-    LIES[act.what](world.hostile, device, chance)
-    for content in world.hostile.contents():
+    else:
+        hears(world, ledger, device, act.what, chance)
+
+
+def hears(
+    world: Siege, ledger: Ledger, device: SimDevice, lie: str, chance: random.Random
+) -> set[Content]:
+    """The device hears a lie about files. Returns what others may have got of the hostile one since
+    the last time."""
+    world.say(device, f"hears a lie: {lie}")
+    LIES[lie](world.hostile, device, chance)
+    new = set(world.hostile.contents())
+    for content in new:
         ledger.wrote(content, "M", "", world.now)
         ledger.values[content].ended = "the hostile one's"
+    return new
 
 
-def _watch(witness: laws.Witness, device: SimDevice) -> None:
+def watch(witness: laws.Witness, device: SimDevice) -> None:
     """I9: every call of the disk names a path inside the share."""
     witness.look_after(device)
     before = device.calls.before
@@ -163,9 +174,9 @@ def _watch(witness: laws.Witness, device: SimDevice) -> None:
     device.calls.before = within
 
 
-def _serves(world: Siege, ledger: Ledger) -> None:
-    """Whatever was done to them, honest devices serve each other within SERVED_S."""
-    first = next(iter(world.devices.values()))
+def serves(world: Siege, ledger: Ledger, group: list[SimDevice]) -> None:
+    """Whatever was done to them, honest devices of a group serve each other within SERVED_S."""
+    first = group[0]
     probes = {"probe": b"small", "probe, large": random.Random(1).randbytes(300_000)}
     for path, data in probes.items():
         if not first.hands.write(path, data):
@@ -173,14 +184,14 @@ def _serves(world: Siege, ledger: Ledger) -> None:
         ledger.wrote((Kind.FILE, data), first.name, path, world.now)
     first.touched()
     ends = world.now + SERVED_S
-    while world.now < ends and not _have(world, probes):
+    while world.now < ends and not _have(group, probes):
         world.run_until(world.now + 1.0)
-    if not _have(world, probes):
+    if not _have(group, probes):
         raise laws.Broken("served", f"not all have {list(probes)} after {SERVED_S:.0f} s")
 
 
-def _have(world: Siege, files: dict[str, bytes]) -> bool:
-    found = [device.hands.at(path) for device in world.devices.values() for path in files]
+def _have(group: list[SimDevice], files: dict[str, bytes]) -> bool:
+    found = [device.hands.at(path) for device in group for path in files]
     return all(inode is not None for inode in found)
 
 
@@ -198,10 +209,15 @@ def _bearable(world: Siege, ledger: Ledger) -> None:
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)
-        own = device.hands.at(LEFT_DIRECTORY)
-        if own is None or not own.children.keys() <= OWN:
-            raise laws.Broken("I9", f"{device.name}: {sorted(own.children) if own else None}")
+        keeps_its_own(device)
     stays_quiet(world, ledger)
+
+
+def keeps_its_own(device: SimDevice) -> None:
+    """I9: nobody else wrote into the agent's own folder."""
+    own = device.hands.at(LEFT_DIRECTORY)
+    if own is None or not own.children.keys() <= OWN:
+        raise laws.Broken("I9", f"{device.name}: {sorted(own.children) if own else None}")
 
 
 # ---- single stories ---

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgpack
+from blake3 import blake3
+from nacl.public import PrivateKey
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
@@ -28,12 +30,14 @@ from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import (
     VERSION,
     Chunks,
+    EpochKey,
     Get,
     Hello,
     IndexPage,
     IndexSince,
     Message,
     News,
+    RosterPart,
 )
 from leftzmq.wire.padding import padded
 from leftzmq.wire.page import open_sealed
@@ -66,6 +70,8 @@ class Known:
 class Hostile:
     """say: sends frames. manner: how often it lies when it is asked for chunks or for its index."""
 
+    name: Final = NAME
+
     def __init__(self, device: SimDevice, chance: random.Random, say: Say) -> None:
         self.key = DeviceKey(NAME.encode().ljust(32, b"-"))
         self.keys, self._chance, self._say = device.keys, chance, say
@@ -82,6 +88,17 @@ class Hostile:
         self.hang_up: Callable[[SimDevice], None] = lambda device: None
         self.heard_chunks: Callable[[Chunks], None] = lambda chunks: None
         self._new: list[tuple[Kind, bytes]] = []
+        self.secret = b""  # the secret half of its key, where that is one
+        self.epochs = {bytes(device.keys.tag): device.keys.first}  # whose secrets it has, by tag
+        self.capabilities: tuple[str, ...] = ("have", "what comes later")
+        self.hear_roster: Callable[[SimDevice, Message], None] = lambda device, message: None
+
+    def gets_keys(self) -> None:
+        """From now on it has a key of its own, with which it signs, and speaks of rosters."""
+        pair = PrivateKey(blake3(NAME.encode()).digest())
+        self.key, self.secret = DeviceKey(bytes(pair.public_key)), bytes(pair)
+        self.life = make_life(device_mark(self.key), STARTED_S, b"lies")
+        self.capabilities = (*self.capabilities, "roster")
 
     # -- saying ---------------------------------------------------------------------------------
 
@@ -208,7 +225,7 @@ class Hostile:
                 self.control(device, self.welcome(device))
                 self.control(device, [4, self.keys.tag, NO_LIFE, 0])
             case IndexPage() | News():
-                self._learn(device, message.sealed)
+                self._learn(device, message)
             case IndexSince():
                 self._tell_index(device, message)
             case Get():
@@ -218,6 +235,8 @@ class Hostile:
                     self.serve(device, message)
             case Chunks():
                 self.heard_chunks(message)
+            case RosterPart() | EpochKey():
+                self.hear_roster(device, message)
 
     def greet(self, device: SimDevice) -> None:
         """Greet the device over connections that the hostile device made itself."""
@@ -225,10 +244,20 @@ class Hostile:
         self._say(device, Socket.BULK, Way.CAME, [packed([16, VERSION])], frozenset())
 
     def hello(self, device: SimDevice) -> list[object]:
-        return [1, VERSION, NAME, [self.row(device)], ["have", "what comes later"]]
+        return [1, VERSION, NAME, [self.row(device)], list(self.capabilities)]
 
     def welcome(self, device: SimDevice) -> list[object]:
-        return [2, VERSION, NAME, [self.row(device)], 1, 2, 32 << 20, False, ["have"]]
+        return [
+            2,
+            VERSION,
+            NAME,
+            [self.row(device)],
+            1,
+            2,
+            32 << 20,
+            False,
+            list(self.capabilities),
+        ]
 
     def row(self, device: SimDevice, head: int | None = None) -> list[object]:
         """Returns a row of its folder for this device: it has the secret, and proves it."""
@@ -236,8 +265,11 @@ class Hostile:
         pair = pair_of(self.keys, self.key, device.key)
         return [pair.proof, seal_row(pair.key, plain, self._chance.randbytes(24))]
 
-    def _learn(self, device: SimDevice, sealed: bytes) -> None:
-        page = open_sealed(sealed, self.keys.first, device=device.key, folder=FOLDER)
+    def _learn(self, device: SimDevice, message: IndexPage | News) -> None:
+        epoch = self.epochs.get(bytes(message.tag))
+        if epoch is None:
+            return
+        page = open_sealed(message.sealed, epoch, device=device.key, folder=FOLDER)
         known = self.known.setdefault(device.name, Known(page.life, 0, {}))
         known.life, known.head = page.life, page.last
         known.entries.update((entry.path, entry) for entry in page.entries)

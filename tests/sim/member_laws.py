@@ -7,7 +7,7 @@ nor know why people decide what they do.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from leftzmq.content.keys import derive_epoch
@@ -62,10 +62,14 @@ def roster_of(device: SimDevice) -> Roster:
 
 
 def excludes(device: SimDevice, other: SimDevice) -> bool:
+    return excludes_key(device, other.key)
+
+
+def excludes_key(device: SimDevice, key: DeviceKey) -> bool:
     """Whether the device knows of a removal of the other one that nobody lifted. Found by what the
     statements say: the agent is not asked what follows from them."""
     judgement = roster_of(device).judgement
-    return other.key in judgement.counting and other.key not in judgement.live
+    return key in judgement.counting and key not in judgement.live
 
 
 def is_out(device: SimDevice) -> bool:
@@ -191,6 +195,13 @@ def _names(group: list[SimDevice]) -> str:
 # ---- at every step ----------------------------------------------------------------------------
 
 
+HeldByOthers = Callable[[], Iterable[tuple[DeviceKey, Collection[bytes]]]]
+
+
+def _nobody() -> Iterable[tuple[DeviceKey, Collection[bytes]]]:
+    return ()
+
+
 class Witness:
     """Who is removed gets nothing from those who know of it: nothing is sent to it, and what they
     seal it cannot open, whoever else got hold of it. Who knows that it is out sends nothing any
@@ -198,8 +209,10 @@ class Witness:
     statement or a secret that a kill would take back. And a folder that is held says nothing and
     changes nothing."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, held_by_others: HeldByOthers = _nobody) -> None:
+        """held_by_others: the tags of the epochs that those hold who are none of the world's
+        devices."""
+        self._world, self._held_by_others = world, held_by_others
         self._tags: dict[bytes, bytes] = {}  # of epochs, by secret
         self._not_counted: dict[tuple[str, str], float] = {}
         self._held: dict[str, set[bytes]] = {}  # tags of epochs that a device ever had
@@ -233,17 +246,17 @@ class Witness:
             kept = {each.id for each in self._kept_by(device)}
             if lost := [each for each in statements if each.id not in kept]:
                 raise Broken("word", f"{device.name} told what it does not keep: {lost}")
-            is_out = excludes(device, self._world.by_key[to])
+            is_out = excludes_key(device, to)
             if is_out and any(isinstance(each.statement, EpochStatement) for each in statements):
                 raise Broken("removed", f"{device.name} told who is out of an epoch")
 
         def gave_epoch(to: DeviceKey, epoch: bytes) -> None:
-            other = self._world.by_key[to]
             kept = device.roster_keeper.load(device.keys.tag).epochs
             if epoch not in {derive_epoch(secret).tag for secret in kept}:
                 raise Broken("word", f"{device.name} told a secret that it does not keep")
-            if excludes(device, other):
-                raise Broken("removed", f"{device.name} gave {other.name} the secret of an epoch")
+            if excludes_key(device, to):
+                name = self._world.name_of(to)
+                raise Broken("removed", f"{device.name} gave {name} the secret of an epoch")
 
         def told(head: int) -> None:
             if head and device.alive and device.hold.holds:
@@ -278,7 +291,7 @@ class Witness:
     def sent(self, device: SimDevice, to: DeviceKey | None, message: Message) -> None:
         """A device sends a message to another one; to: None: to whoever listens."""
         if to is not None:
-            self._is_not_out(device, self._world.by_key[to], message)
+            self._is_not_out(device, to, message)
         gives = not isinstance(message, _TO_WHO_IS_OUT)
         if isinstance(message, Chunks) and not message.parts:
             gives = False  # it says that its epoch is no epoch any more
@@ -298,31 +311,33 @@ class Witness:
         if isinstance(job, _CHANGES) and device.hold.holds:
             raise Broken("held", f"{device.name} is held, and begins {type(job).__name__}")
 
-    def _is_not_out(self, device: SimDevice, other: SimDevice, message: Message) -> None:
-        if not excludes(device, other):
+    def _is_not_out(self, device: SimDevice, to: DeviceKey, message: Message) -> None:
+        if not excludes_key(device, to):
             return
-        said = type(message).__name__
+        said, name = type(message).__name__, self._world.name_of(to)
         if not isinstance(message, _TO_WHO_IS_OUT):
-            raise Broken("removed", f"{device.name} sent {other.name}, which is out: {said}")
+            raise Broken("removed", f"{device.name} sent {name}, which is out: {said}")
         if isinstance(message, Hello | Welcome) and message.folders:
-            raise Broken("removed", f"{device.name} proved the folder to {other.name} in {said}")
+            raise Broken("removed", f"{device.name} proved the folder to {name} in {said}")
 
     def _is_sealed(self, device: SimDevice, tag: bytes, said: str) -> None:
-        for other in self._world.devices.values():
-            if other is device or not excludes(device, other) or tag not in self._holds(other):
+        others = dict(self._held_by_others())
+        for key in (*self._world.by_key, *others):
+            if key == device.key or not excludes_key(device, key):
                 continue
-            if not self._is_let_in_again(device, other):
-                raise Broken(
-                    "sealed", f"{other.name}, which is out, can open {said} of {device.name}"
-                )
+            other = self._world.by_key.get(key)
+            tags = others[key] if other is None else self._holds(other)
+            if tag in tags and not self._is_let_in_again(device, key):
+                name = self._world.name_of(key)
+                raise Broken("sealed", f"{name}, which is out, can open {said} of {device.name}")
 
-    def _is_let_in_again(self, device: SimDevice, other: SimDevice) -> bool:
+    def _is_let_in_again(self, device: SimDevice, key: DeviceKey) -> bool:
         """Whether somebody let the other one in again, over all removals that the device knows: it
         may have any epoch from then on, and this device has not heard of that yet."""
-        over = set(roster_of(device).removals_of(other.key))
+        over = set(roster_of(device).removals_of(key))
         return any(
             isinstance(each.statement, Admission)
-            and each.statement.device == other.key
+            and each.statement.device == key
             and over <= set(each.statement.over)
             for one in self._world.devices.values()
             for each in self._kept_by(one)
@@ -360,7 +375,7 @@ def judge(world: World, ledger: Ledger, witness: Witness) -> None:
         counted |= names
         full = [device for device in group if device.name in names]
         nothing_counts_that_others_said(world, ledger, witness, full)
-    laws.nothing_lost(world, ledger, _all_trees(world), set(world.devices) - counted)
+    laws.nothing_lost(world, ledger, all_trees(world), set(world.devices) - counted)
 
 
 def is_out_soon(world: World, stay: list[SimDevice], out: SimDevice) -> None:
@@ -408,7 +423,7 @@ def nothing_counts_that_others_said(
             raise Broken("counts", f"{device.name} has at {path} what {who} wrote")
 
 
-def _all_trees(world: World) -> laws.Tree:
+def all_trees(world: World) -> laws.Tree:
     """What who is out wrote may be anywhere: it may have been a member when it wrote."""
     return {
         f"{device.name}:{path}": what

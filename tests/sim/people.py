@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from leftzmq.content.ids import StatementId
 from leftzmq.errors import LeftError
 from leftzmq.sync.facts import RosterGrew
+from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.making import Newcomer
 from leftzmq.sync.peers.roster.roster import Mode, Roster
 
@@ -26,6 +27,15 @@ from .world import SimDevice, World
 
 HAS_ROSTER: Final = "has a roster"
 """The first step of a seed whose folder has one."""
+
+
+class Somebody(Protocol):
+    """A device, perhaps none of the world's own."""
+
+    @property
+    def key(self) -> DeviceKey: ...
+    @property
+    def name(self) -> str: ...
 
 
 class People:
@@ -69,6 +79,18 @@ class People:
                 self._remove(full[0], out, keep_invited=True)
                 return [device for device in group if device is not out], out
         return None
+
+    def removes(self, device: SimDevice, other: Somebody) -> bool:
+        """`leftzmq peers remove`, if the device may say that. Whether it may."""
+        may = self._may_decide(device) and self._roster(device).is_live(other.key)
+        if may:
+            self._remove(device, other, keep_invited=False)
+        return may
+
+    def lets_in(self, device: SimDevice, guest: Somebody, mode: Mode) -> None:
+        """An invitation is made, and used at once: it lifts the removals that are known."""
+        if self._may_decide(device) and self._found(device):
+            self._let_in(device, guest, mode, device.rosters.folders[FOLDER].last_number)
 
     # ---- what a device has to say of itself ---------------------------------------------------
 
@@ -125,7 +147,7 @@ class People:
             if others:
                 self._remove(device, chance.choice(others), keeps)
 
-    def _remove(self, device: SimDevice, other: SimDevice, keep_invited: bool) -> None:
+    def _remove(self, device: SimDevice, other: Somebody, keep_invited: bool) -> None:
         kept = ", whom it let in stays" if keep_invited else ""
         self._world.say(device, f"  removes {other.name}{kept}")
         try:
@@ -200,15 +222,8 @@ class People:
             return
         if guest.held:
             return  # the command says that its plan waits
-        self._world.say(device, f"  lets {guest.name} in, {mode}")
-        _acquaintance(device).let_in.add(guest.name)
-        try:
-            device.rosters.let_in(FOLDER, Newcomer(guest.key, guest.name, mode), known)
-        except LeftError as error:
-            self._world.say(device, f"  declined: {error}")
+        if not self._let_in(device, guest, mode, known):
             return
-        self._grew(device)
-        device.relist()
         used = device.epochs.in_use
         secret = None if used is None else device.epochs.secret(used.tag)
         pins = device.rosters.pins(FOLDER)
@@ -216,6 +231,18 @@ class People:
         self._world.after(0.01, answer)
         if chance.random() < 0.5:  # whose device ended meanwhile types the same line again
             self._world.after(12.0, answer)
+
+    def _let_in(self, device: SimDevice, guest: Somebody, mode: Mode, known: int) -> bool:
+        self._world.say(device, f"  lets {guest.name} in, {mode}")
+        _acquaintance(device).let_in.add(guest.name)
+        try:
+            device.rosters.let_in(FOLDER, Newcomer(guest.key, guest.name, mode), known)
+        except LeftError as error:
+            self._world.say(device, f"  declined: {error}")
+            return False
+        self._grew(device)
+        device.relist()
+        return True
 
     def _join(
         self,

@@ -12,26 +12,37 @@ due.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import zmq
 
-from leftzmq.errors import Refusal
+from leftzmq.errors import Refusal, Refused
 from leftzmq.sync import actions
-from leftzmq.sync.facts import DeviceDropped, Fact, LinkClosed, LinkOpened, StrangerRefused
-from leftzmq.sync.link import Link, Way
+from leftzmq.sync.facts import (
+    DeviceDropped,
+    EpochKeyArrived,
+    Fact,
+    LinkClosed,
+    LinkOpened,
+    PeerListed,
+    PeerUnlisted,
+    RosterArrived,
+    StrangerRefused,
+)
+from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.transport.decode import AdminAsk, EpochKeySealed, RosterSealed, SealedArrived, read
 from leftzmq.transport.frames import Knocked, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.wire import epoch_key, roster_part
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import Message
 
 from .hostile import NAME, Due, Hostile
 from .laws import Broken
-from .node import Device
+from .node import FOLDER, Device
 from .world import Knobs, SimDevice, World
 
 SHUT_OUT_S = 60.0
@@ -63,8 +74,50 @@ class Siege(World):
         self.lines: dict[str, Wire] = {name: Wire() for name in names}
         self._numbers = 0
         self.here = False
-        self.more_peers = lambda device: [Peer(self.hostile.key, NAME, dials=True)]
+        self.more_peers = self._peers
         self.cut_off = self._dropped
+        self._has_rosters = False
+        self.strangers: dict[DeviceKey, str] = {}  # whom it may let in, and who do not exist
+
+    # ---- a folder with a roster ---------------------------------------------------------------
+
+    def give_keys(self) -> None:
+        super().give_keys()
+        self._has_rosters = True
+        self.hostile.gets_keys()
+
+    @property
+    def names(self) -> Collection[str]:
+        return [*self.devices, NAME] if self._has_rosters else self.devices.keys()
+
+    def name_of(self, key: DeviceKey) -> str:
+        if key == self.hostile.key:
+            return NAME
+        return self.strangers[key] if key in self.strangers else super().name_of(key)
+
+    def lists(self, device: SimDevice, name: str) -> None:
+        if name != NAME:
+            super().lists(device, name)
+            return
+        device.unlisted.discard(NAME)
+        if device.alive:
+            device._listed.add(self.hostile.key)
+            device.take(PeerListed(self.hostile.key, NAME, dials=True))
+
+    def unlists(self, device: SimDevice, name: str) -> None:
+        if name != NAME:
+            super().unlists(device, name)
+            return
+        device.unlisted.add(NAME)
+        if device.alive:
+            device._listed.discard(self.hostile.key)
+            if self._is_up(device):
+                self._close(device, "it is no peer any more")
+            device.take(PeerUnlisted(self.hostile.key))
+
+    def _peers(self, device: SimDevice) -> list[Peer]:
+        is_listed = NAME not in device.unlisted
+        return [Peer(self.hostile.key, NAME, dials=True)] if is_listed else []
 
     # ---- coming and going -----------------------------------------------------------------
 
@@ -88,7 +141,7 @@ class Siege(World):
         self.after(DIAL_S, self._tend)
 
     def _may_come(self, device: SimDevice) -> bool:
-        return self.now >= self.lines[device.name].shut_out_until
+        return NAME not in device.unlisted and self.now >= self.lines[device.name].shut_out_until
 
     def _is_up(self, device: SimDevice) -> bool:
         line = self.lines[device.name]
@@ -159,9 +212,9 @@ class Siege(World):
 
     def _hand_over(self, device: SimDevice, raw: RawFrame, due: Due) -> None:
         fact = self._fact_of(device, raw)
-        if due:
+        if due and not (fact is None and device.folder.stopped):  # as when it was removed
             if not isinstance(fact, StrangerRefused):
-                raise Broken("refusal", f"{device.name} took what is to be refused: {due}")
+                raise Broken("refusal", f"{device.name} took what is to be refused, {fact}: {due}")
             if fact.device != self.hostile.key or fact.refusal not in due:
                 raise Broken("refusal", f"{device.name} said {fact.refusal}, due were {due}")
         before = len(self.refused)
@@ -178,7 +231,9 @@ class Siege(World):
         """Whatever it said in whichever order: either it can be asked, or the device keeps nothing
         of it."""
         key, node = self.hostile.key, device.node
-        if node.peers.control_link(key) is None and key in device.folder.members:
+        is_listed = key in node.peers.by_key
+        can_be_asked = is_listed and node.peers.control_link(key) is not None
+        if not can_be_asked and key in device.folder.members:
             raise Broken("member", f"{device.name} has a member that cannot be asked")
 
     def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
@@ -186,11 +241,9 @@ class Siege(World):
         first = raw.frames[0].buffer
         fact = device.node.admit(raw.link.device, first, self.now) or read(raw)
         if isinstance(fact, SealedArrived):
-            if fact.tag != device.folder.tag:
-                return None
             return device.folder.opened(fact.link, fact.tag, fact.sealed, fact.answer)
         if isinstance(fact, RosterSealed | EpochKeySealed):
-            return None
+            return _opened(device, fact) if self._has_rosters else None
         assert not isinstance(fact, AdminAsk | Knocked | SocketTrouble)
         return fact
 
@@ -203,6 +256,7 @@ class Siege(World):
             return
         line = self.lines[device.name]
         self.say(device, f"sends {type(message).__name__} to the hostile one")
+        self.sent(device, link.device, message)
         if not self._is_up(device):
             closed = LinkClosed(link, "the connection does not take any more")
             device.later(0.0, lambda: device.take(closed))
@@ -224,6 +278,21 @@ class Siege(World):
     def subscribe(self, device: Device, key: bytes) -> None:
         if key != self.hostile.key:
             super().subscribe(device, key)  # type: ignore[arg-type]
+
+
+def _opened(device: SimDevice, sealed: RosterSealed | EpochKeySealed) -> Fact | None:
+    """Does what Seals of runtime/border does."""
+    came = sealed.link
+    if sealed.tag != device.keys.tag:
+        return None
+    try:
+        if isinstance(sealed, RosterSealed):
+            said = roster_part.open_sealed(sealed.sealed, device.keys, came.device)
+            return RosterArrived(came, FOLDER, said)
+        secret = epoch_key.open_sealed(sealed.sealed, sealed.epoch, device.secret, came.device)
+        return EpochKeyArrived(came, FOLDER, sealed.epoch, secret)
+    except Refused as refused:
+        return StrangerRefused(came.device, refused.refusal, refused.detail)
 
 
 def _without(publish: actions.Publish, key: bytes) -> actions.Publish:

@@ -13,7 +13,7 @@ import os
 import random
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -252,18 +252,17 @@ class SimDevice(Device):
     def is_vouched(self, device: DeviceKey) -> bool:
         if self.acquaintance is None:
             return super().is_vouched(device)
-        return self.acquaintance.is_vouched(self.world.by_key[device].name)
+        return self.acquaintance.is_vouched(self.world.name_of(device))
 
     def may_found(self, device: DeviceKey) -> bool:
         if self.acquaintance is None:
             return super().may_found(device)
-        return self.acquaintance.may_found(self.world.by_key[device].name)
+        return self.acquaintance.may_found(self.world.name_of(device))
 
     def _not_listed(self, known: Acquaintance, rosters: Rosters | RosterExchange) -> set[str]:
-        names = {key: device.name for key, device in self.world.by_key.items()}
-        members = {names[each.device] for each in rosters.members()}
-        shut_out = {names[device] for device in rosters.shut_out()}
-        return set(names.values()) - {self.name} - known.listed(members, shut_out)
+        members = {self.world.name_of(each.device) for each in rosters.members()}
+        shut_out = {self.world.name_of(device) for device in rosters.shut_out()}
+        return set(self.world.names) - {self.name} - known.listed(members, shut_out)
 
     def relist(self) -> None:
         if self.acquaintance is None:
@@ -271,9 +270,9 @@ class SimDevice(Device):
         before = self.unlisted
         after = self._not_listed(self.acquaintance, self.exchange)
         for name in sorted(after - before):
-            self.unlist_peer(self.world.devices[name])
+            self.world.unlists(self, name)
         for name in sorted(before - after):
-            self.list_peer(self.world.devices[name])
+            self.world.lists(self, name)
         self.relisted()
 
     def leave(self) -> None:
@@ -743,6 +742,21 @@ class World:
             device.acquaintance = Acquaintance()
         self.by_key = {device.key: device for device in self.devices.values()}
         self.wires = Wires(self, self._dials)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of all devices that others may list."""
+        return self.devices.keys()
+
+    def name_of(self, key: DeviceKey) -> str:
+        return self.by_key[key].name
+
+    def lists(self, device: SimDevice, name: str) -> None:
+        """The device lists another one from now on."""
+        device.list_peer(self.devices[name])
+
+    def unlists(self, device: SimDevice, name: str) -> None:
+        device.unlist_peer(self.devices[name])
 
     def clone(self, device: SimDevice, *, fresh: bool) -> SimDevice:
         """Another machine starts with a copy of its state and of its disk. fresh: its files were

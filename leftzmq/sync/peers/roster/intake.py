@@ -12,24 +12,28 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.wire.statements import Signed
 
 MAX_NEW_A_MINUTE: Final = 64
+"""Of one link."""
+MAX_URGENT_A_MINUTE: Final = 4
+"""Of one signer, beyond what the link may bring: two removals, each with its epoch."""
 MAX_WAITING: Final = 256
 _MINUTE_S: Final = 60.0
 
 
 class Pace:
-    """How many new statements each link brought within the last minute."""
+    """How many new statements came of each device within the last minute. most: of one device."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._times: dict[DeviceKey, deque[float]] = {}
 
-    def take(self, link: DeviceKey, now: float) -> bool:
+    def take(self, device: DeviceKey, now: float) -> bool:
         """Count one statement. Return False, and count nothing, if it is one too many.
 
         now: seconds of a clock that never goes back."""
-        times = self._times.setdefault(link, deque())
+        times = self._times.setdefault(device, deque())
         while times and times[0] <= now - _MINUTE_S:
             times.popleft()
-        if len(times) >= MAX_NEW_A_MINUTE:
+        if len(times) >= self._most:
             return False
         times.append(now)
         return True

@@ -18,7 +18,12 @@ from leftzmq.content.signing import is_signed
 from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster import rules
-from leftzmq.sync.peers.roster.intake import MAX_NEW_A_MINUTE, Pace, WaitingRoom
+from leftzmq.sync.peers.roster.intake import (
+    MAX_NEW_A_MINUTE,
+    MAX_URGENT_A_MINUTE,
+    Pace,
+    WaitingRoom,
+)
 from leftzmq.sync.peers.roster.rules import Judgement
 from leftzmq.wire.statements import (
     Admission,
@@ -96,7 +101,8 @@ class Roster:
         self._selves: dict[bytes, StatementId] = {}  # by device
         self._epochs: dict[bytes, list[StatementId]] = {}  # by tag
         self._waiting = WaitingRoom()
-        self._pace = Pace()
+        self._pace = Pace(MAX_NEW_A_MINUTE)
+        self._reserve = Pace(MAX_URGENT_A_MINUTE)
         self._judged: Judgement | None = None
         self._kept: dict[StatementId, Signed] | None = None
         self._is_swept = False
@@ -116,15 +122,17 @@ class Roster:
     def add(self, signed: Signed, came_from: DeviceKey | None, now: float) -> Added:
         """Take a statement in. It is checked whole, signature first; nothing is raised.
 
-        came_from: the device of the link, of which 64 new ones a minute are taken; None: a file of
-            ours, ourselves, or the one from whom a new member hears the roster first
+        came_from: the device of the link, of which 64 new ones a minute are taken, and above that 4
+            urgent ones of each member that may write; None: a file of ours, ourselves, or the one
+            from whom a new member hears the roster first
         now: seconds of a clock that never goes back
         """
         if self._is_known(signed) or signed in self._waiting:
             return Added()
-        if came_from is not None and not self._pace.take(came_from, now):
-            return Added(refusal=Refusal.TOO_FAST, detail=f"{MAX_NEW_A_MINUTE} new a minute")
         statement = signed.statement
+        is_too_fast = came_from is not None and not self._pace.take(came_from, now)
+        if is_too_fast and not self._has_reserve(signed, now):
+            return Added(refusal=Refusal.TOO_FAST, detail=f"{MAX_NEW_A_MINUTE} new a minute")
         if statement.parent and statement.parent not in self._admissions:
             self._waiting.put(signed, came_from)
             return Added(waits=True)
@@ -165,6 +173,17 @@ class Roster:
         replaces = isinstance(statement, SelfStatement) and signer.device in self._selves
         return None if replaces or self._has_room(statement) else Refusal.ROSTER_FULL
 
+    def _has_reserve(self, signed: Signed, now: float) -> bool:
+        """Whether a statement is taken although its link has brought too many: a member tells on
+        what others signed without end, and must not be kept by that from removing them. Only what
+        its signer did say is counted, so nobody uses up what is reserved for another."""
+        statement = signed.statement
+        if not _is_urgent(statement) or statement.parent not in self._admissions:
+            return False
+        signer = DeviceKey(self._signer_of(statement).device)
+        may = self.mode(signer) == "full" and self._refusal(signed) is None
+        return may and self._reserve.take(signer, now)
+
     def _signer_of(self, statement: Statement) -> Admission:
         """Return the admission under which a statement was signed. Its parent is here."""
         if isinstance(statement, Admission) and not statement.parent:
@@ -172,11 +191,7 @@ class Roster:
         return self._admissions[StatementId(statement.parent)]
 
     def _has_room(self, statement: Statement) -> bool:
-        # Without a new epoch nothing could be sealed after a removal: it has room as a removal has.
-        reserved = isinstance(statement, Removal | EpochStatement) or (
-            isinstance(statement, Admission) and bool(statement.over)
-        )
-        most = MAX_STATEMENTS if reserved else RESERVED_FROM
+        most = MAX_STATEMENTS if _is_urgent(statement) else RESERVED_FROM
         if len(self._signed) >= most:
             self._sweep()
         return len(self._signed) < most
@@ -465,6 +480,14 @@ class Roster:
 class _SignedSelf(Struct, frozen=True):
     id: StatementId
     statement: SelfStatement
+
+
+def _is_urgent(statement: Statement) -> bool:
+    """Return whether this takes a device out, or lets one that was out in again; or an epoch, as
+    nothing could be sealed after a removal without one."""
+    if isinstance(statement, Admission):
+        return bool(statement.over)
+    return isinstance(statement, Removal | EpochStatement)
 
 
 def _may_say(signer: Admission, statement: Statement) -> bool:

@@ -135,6 +135,55 @@ def test_64_new_a_minute_are_taken_from_one_link(say):
     assert roster.add(many[67], LINK, 70.1).new
 
 
+@pytest.fixture
+def flooded(say: Sayings) -> tuple[Roster, Signed]:
+    """A roster in which M is let in by A, when LINK has brought all that it may; M's admission."""
+    root = say.root("A")
+    m = say.admit("A", "M", root)
+    roster = roster_of([root, m], [root])
+    for number in range(64):
+        roster.add(say.admit("M", f"p{number}", m), LINK, 10.0)
+    assert roster.add(say.admit("M", "one more", m), LINK, 10.0).refusal is Refusal.TOO_FAST
+    return roster, m
+
+
+def test_a_member_that_passed_on_too_much_may_still_remove_who_said_it(say, flooded):
+    roster, _ = flooded
+    (root,) = (each for each in say.said if not each.statement.parent)
+    gone = say.remove("A", "M", root)
+    assert roster.add(gone, LINK, 11.0).new == (gone,)
+    made = say.epoch("A", root, 1, [gone])
+    assert roster.add(made, LINK, 11.0).new == (made,)
+    back = say.admit("A", "M", root, over=[gone])
+    assert roster.add(back, LINK, 11.0).new == (back,)
+    other = say.admit("A", "B", root)
+    assert roster.add(other, LINK, 11.0).refusal is Refusal.TOO_FAST, "it can wait"
+
+
+def test_what_is_reserved_for_one_is_used_up_by_nobody_else(say, flooded):
+    roster, m = flooded
+    (root,) = (each for each in say.said if not each.statement.parent)
+    for number in range(8):  # in A's name, and its own
+        forged = say.remove("M", f"p{number}", root)
+        assert roster.add(forged, LINK, 11.0).refusal is Refusal.TOO_FAST
+        taken = roster.add(say.remove("M", f"p{number}", m), LINK, 11.0)
+        assert (taken.refusal is None) is (number < 4)
+    gone = say.remove("A", "M", root)
+    assert roster.add(gone, LINK, 12.0).new == (gone,)
+    late = say.remove("M", "p9", m)
+    assert roster.add(late, LINK, 69.0).refusal is Refusal.TOO_FAST, "M may say nothing any more"
+
+
+def test_who_may_only_read_has_nothing_reserved(say):
+    root = say.root("A")
+    reader = say.admit("A", "R", root, mode="read")
+    roster = roster_of([root, reader], [root])
+    for number in range(1, 65):
+        roster.add(say.tell("R", reader, number, "R"), LINK, 10.0)
+    leaves = say.remove("R", "R", reader)
+    assert roster.add(leaves, LINK, 11.0).refusal is Refusal.TOO_FAST
+
+
 def crowd(say: Sayings, roster: Roster, root: Signed, upto: int) -> Signed:
     """B, which A let in, lets in until the roster has so many."""
     b = say.admit("A", "B", root)
