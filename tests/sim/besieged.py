@@ -174,8 +174,10 @@ def watch(witness: laws.Witness, device: SimDevice) -> None:
     device.calls.before = within
 
 
-def serves(world: Siege, ledger: Ledger, group: list[SimDevice]) -> None:
-    """Whatever was done to them, honest devices of a group serve each other within SERVED_S."""
+def serves(
+    world: Siege, ledger: Ledger, group: list[SimDevice], within_s: float = SERVED_S
+) -> None:
+    """Whatever was done to them, honest devices of a group serve each other within that time."""
     first = group[0]
     probes = {"probe": b"small", "probe, large": random.Random(1).randbytes(300_000)}
     for path, data in probes.items():
@@ -183,11 +185,11 @@ def serves(world: Siege, ledger: Ledger, group: list[SimDevice]) -> None:
             return  # a user of this story has its share elsewhere
         ledger.wrote((Kind.FILE, data), first.name, path, world.now)
     first.touched()
-    ends = world.now + SERVED_S
+    ends = world.now + within_s
     while world.now < ends and not _have(group, probes):
         world.run_until(world.now + 1.0)
     if not _have(group, probes):
-        raise laws.Broken("served", f"not all have {list(probes)} after {SERVED_S:.0f} s")
+        raise laws.Broken("served", f"not all have {list(probes)} after {within_s:.0f} s")
 
 
 def _have(group: list[SimDevice], files: dict[str, bytes]) -> bool:

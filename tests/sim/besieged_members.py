@@ -19,11 +19,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from leftzmq.sync.peers.roster.exchange import OFFER_AGAIN_S
 from leftzmq.sync.peers.roster.roster import Mode
 from leftzmq.tree.entry import Kind
 
 from . import laws, member_laws
-from .besieged import LIED_S, Act, Siegeplan, hears, keeps_its_own, serves, siege_of, watch
+from .besieged import (
+    LIED_S,
+    SERVED_S,
+    Act,
+    Siegeplan,
+    hears,
+    keeps_its_own,
+    serves,
+    siege_of,
+    watch,
+)
 from .faults import Faults
 from .ledger import Content, Ledger, content_of
 from .lies import LIES
@@ -38,6 +49,9 @@ from .world import Knobs, SimDevice
 BEGUN_S: Final = 0.5
 """When the folder's roster begins."""
 EX_MEMBER_S: Final = 5.0
+CAUGHT_UP_S: Final = 2 * OFFER_AGAIN_S + 1.0
+"""A known gap: of what it signs without end each member takes some, and the others' part a minute
+later, twice if all say much. Until then they may not use the same epoch."""
 KNOWN_WITHIN_S: Final = member_laws.KNOWN_WITHIN_S
 REMOVES: Final = "remove it"
 LETS_IN: Final = "let it in"
@@ -165,6 +179,7 @@ class _Story:
     def removes_it(self) -> None:
         """Where an honest member can say it, the hostile device is removed; all who share the
         folder with that member know that within 2 s, and use an epoch that it cannot open."""
+        self.world.delays.calm = True
         told: list[list[SimDevice]] = []
         for group in self.world.sharing.groups():
             by = next((one for one in group if self.people.removes(one, self.world.hostile)), None)
@@ -259,7 +274,8 @@ def _live(plan: Memberplan, world: Siege) -> None:
     for group in world.sharing.groups():
         writers = [device for device in group if not world.sharing.reads_only(device)]
         if writers:  # the hostile one may have made others readers
-            serves(world, story.ledger, sorted(group, key=lambda one: one is not writers[0]))
+            group = sorted(group, key=lambda one: one is not writers[0])
+            serves(world, story.ledger, group, SERVED_S + CAUGHT_UP_S)
     story.removes_it()
     story.nothing_stopped()
     story.leaves()
