@@ -22,6 +22,7 @@ from typing import Final
 from leftzmq.sync.peers.roster.exchange import OFFER_AGAIN_S
 from leftzmq.sync.peers.roster.roster import Mode
 from leftzmq.tree.entry import Kind
+from leftzmq.wire.statements import Admission, Removal, SelfStatement, Statement
 
 from . import laws, member_laws
 from .besieged import (
@@ -194,6 +195,12 @@ class _Story:
             self.lies(chance.choice([*ROSTER_LIES]), device, chance)
         self.world.run_until(self.world.now + EX_MEMBER_S)
 
+    def all_know(self) -> None:
+        """Whoever was told that it is out has told all with whom it shares the folder."""
+        for group in self.world.sharing.groups():
+            if any(excludes_key(one, self.world.hostile.key) for one in group):
+                self._is_out_for(group)
+
     def _is_out_for(self, group: list[SimDevice]) -> None:
         key = self.world.hostile.key
         left = [one for one in group if shares(one)]  # it may remove somebody as it goes
@@ -218,6 +225,13 @@ class _Story:
         settle(self.world)
 
     # ---- what must hold ----------------------------------------------------------------------
+
+    def _may_say(self, statement: Statement) -> bool:
+        """Whether a device that may only read says it by right, or for nothing (a root)."""
+        if isinstance(statement, Removal):
+            return statement.device == self.world.hostile.key
+        is_root = isinstance(statement, Admission) and not statement.parent
+        return is_root or isinstance(statement, SelfStatement)
 
     def nothing_stopped(self) -> None:
         for device in self.world.devices.values():
@@ -254,10 +268,21 @@ class _Story:
                 keeps_its_own(device)
         everything = member_laws.all_trees(world)
         laws.nothing_lost(world, ledger, everything, set(world.devices) - counted)
-        stays_quiet(world, ledger)
+        # Where it made all others readers, and was the last who may write, nobody makes an epoch,
+        # and they ask one another for what they may not seal.
+        if all(one.epochs.in_use for group in world.sharing.groups() for one in group):
+            stays_quiet(world, ledger)
 
     def nothing_of_it_is_there(self) -> None:
-        """P8: a device that may only read changes nothing anywhere."""
+        """P8: a device that may only read changes nothing anywhere. P6: nor who is in."""
+        for device in self.world.devices.values():
+            roster = roster_of(device)
+            if roster.mode(self.world.hostile.key) == "full":
+                raise laws.Broken("right", f"for {device.name} it may write")
+            for signed in roster.after():
+                by_it = roster.signer(signed.id) == self.world.hostile.key
+                if by_it and not self._may_say(signed.statement):
+                    raise laws.Broken("right", f"{device.name} took {signed.statement}")
         by_users = {each for each, value in self.ledger.values.items() if value.device != "M"}
         by_users.add((Kind.FILE, b""))  # anybody's
         for device in self.world.devices.values():
@@ -271,6 +296,7 @@ def _live(plan: Memberplan, world: Siege) -> None:
     story = _Story(plan, world)
     story.begin()
     story.nothing_stopped()
+    story.all_know()
     for group in world.sharing.groups():
         writers = [device for device in group if not world.sharing.reads_only(device)]
         if writers:  # the hostile one may have made others readers
