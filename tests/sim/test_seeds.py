@@ -380,6 +380,10 @@ PLANS = {
         "20001119/ABC/11000,11100,11102,1000,2,11,11200,11008,11002/0/lag_s,slow,news_lost,"
         "news_twice,watch_lost,careful,skews_s"
     ),
+    "a line breaks and is back, and what is said of members is there before the welcome": (
+        "20503809/ABC/11000,11102,10000,0,3,2000,11200,5,7,11005,11004/0/news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
     "a device is killed in the midst of its join, by one who is no root, and greets that one": (
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"
