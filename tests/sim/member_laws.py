@@ -116,13 +116,14 @@ class Members(Sharing):
     def misses_others(self, group: list[SimDevice]) -> bool:
         """Whether a device of the group does not know that it is out: for another one it is no
         member, as it was removed or was let in by who was. That one tells it nothing any more, and
-        what it told before stays wanted."""
+        what it told before stays wanted. So does what one told that left unheard; a stranger told
+        nothing."""
         return any(
             (excludes(other, device) or not roster_of(other).is_live(device.key))
             and not excludes(device, other)
             for device in group
             for other in self.world.alive
-            if other not in group
+            if other not in group and (not other.waits or roster_of(device).is_live(other.key))
         )
 
     def reads_only(self, device: SimDevice) -> bool:

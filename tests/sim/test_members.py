@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.sync.exchange.announcer import Announcer
+from leftzmq.sync.facts import RosterGrew
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.tree.entry import Kind
@@ -78,14 +79,19 @@ def test_no_other_seed_has_a_roster() -> None:
 
 
 class Club:
-    """Three devices that wrote each other, and whose folder has a roster since A began it."""
+    """Three devices that wrote each other, and whose folder has a roster since A began it.
 
-    def __init__(self, base: Path, names: str = "ABC") -> None:
+    stranger: who of them has the folder not; "": nobody
+    """
+
+    def __init__(self, base: Path, names: str = "ABC", stranger: str = "") -> None:
         dials = {(a, b) for a in names for b in names if a < b}
         self.world = world = World(1, base, names, dials, Knobs())
         self.ledger = Ledger()
         users = Users(world, self.ledger, large=False)
         self.people = People(world, Faults(world, self.ledger, users))
+        if stranger:
+            self.people.do("be a stranger", world.devices[stranger], random.Random(1))
         self.witness = member_laws.Witness(world)
         self.witness.begin(laws.Witness(self.ledger).look_after)
         for device in world.devices.values():
@@ -157,6 +163,29 @@ def test_who_was_away_and_is_not_told_misses_the_others(club: Club) -> None:
     ab, c = club.world.sharing.groups()
     assert club.world.sharing.misses_others(c) and not club.world.sharing.misses_others(ab)
     club.judge()
+
+
+def test_nobody_misses_a_stranger_and_who_could_not_make_an_epoch_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    club = Club(tmp_path, "ABC", stranger="C")
+    a, b, _ = club.world.devices.values()
+    b.rosters.leave(FOLDER)
+    b.take(RosterGrew(FOLDER))
+    club.world.run_until(club.world.now + 1.0)
+    a.roster_keeper.fails = True  # when it would make one, as B sent none with its word
+    club.world.run_until(club.world.now + 3.0)
+    a.roster_keeper.fails = False
+    assert club.groups() == ["A"] and not club.world.sharing.misses_others([a])
+    assert a.epochs.in_use is None
+    club.judge()
+
+
+def test_who_left_unheard_is_missed(club: Club) -> None:
+    a, b, c = club.world.devices.values()
+    club.cut("AC", "BC")
+    c.leave()
+    assert club.groups() == ["AB"] and club.world.sharing.misses_others([a, b])
 
 
 def test_a_reader_keeps_what_it_alone_has_of_a_member_that_removed_all_others_unheard(

@@ -376,6 +376,14 @@ PLANS = {
         "18102908/ABC/4000,0,1,2,3,5,6,7,8,10,11,12,13,14,2004,15,17/0/slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful"
     ),
+    "one leaves, a disk keeps no secret of the next epoch, and the third device is a stranger": (
+        "20001119/ABC/11000,11100,11102,1000,2,11,11200,11008,11002/0/lag_s,slow,news_lost,"
+        "news_twice,watch_lost,careful,skews_s"
+    ),
+    "a line breaks and is back, and what is said of members is there before the welcome": (
+        "20503809/ABC/11000,11102,10000,0,3,2000,11200,5,7,11005,11004/0/news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
     "a device is killed in the midst of its join, by one who is no root, and greets that one": (
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"

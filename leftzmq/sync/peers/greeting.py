@@ -292,10 +292,12 @@ class Peers:
 
     def overheard(self, link: Link, now: float) -> Outputs:
         """The device sent something other than hello. If it has not greeted us, its link is closed
-        for us and open for the device: ask it to greet us once more."""
+        for us and open for the device: ask it to greet us once more, as what it says is lost."""
         peer = self.by_key[link.device]
-        early = now < peer.asked_to_greet_at + ASK_TO_GREET_S
-        if peer.greeted or early or link.way is not Way.CAME:
+        if peer.greeted or link.way is not Way.CAME:
+            return []
+        peer.is_unheard = True
+        if now < peer.asked_to_greet_at + ASK_TO_GREET_S:
             return []
         peer.asked_to_greet_at = now
         return [_asked_to_greet(peer, link)]
@@ -330,7 +332,7 @@ class Peers:
             out.append(PeerForgot(peer.key))
             if peer.welcomed and before not in (None, link):
                 out += self._doubted(peer)
-        peer.said_hello = True
+        peer.said_hello, peer.is_unheard = True, False  # our welcome lets it say all again
         out += self._greeted(peer, link, shared, now)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
@@ -480,6 +482,11 @@ class Peers:
         ]
         out += self._greeted(peer, link, shared, now)
         out.append(PeerConnected(peer.key, welcome.max_credit))
+        if peer.is_unheard:
+            # What follows a greeting went over the device's own link and was here before its
+            # welcome.
+            peer.is_unheard = False
+            out.append(self._our_hello(peer))
         return out
 
     def _connected(self, peer: Peer) -> Outputs:

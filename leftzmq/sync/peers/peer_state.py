@@ -72,6 +72,7 @@ class Peer:
     other_ids: the folders that have another id there: that id, and the life in which it was said
     asked_to_greet_at: when it was last asked to greet, over a link unknown to us (monotonic
         seconds)
+    is_unheard: whether it said something that was lost here, as it had not greeted us
     can: the capabilities that it named when it greeted us last
     others: how many rows of its last hello prove nothing to us; None: it never said hello
     """
@@ -99,6 +100,7 @@ class Peer:
     halted: dict[str, StopCause | None] = field(default_factory=dict)
     other_ids: dict[str, tuple[str, Life]] = field(default_factory=dict)
     asked_to_greet_at: float = -math.inf
+    is_unheard: bool = False
     can: frozenset[str] = frozenset()
     others: int | None = None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -45,10 +46,25 @@ from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.roster.exchange import RosterExchange
-from leftzmq.sync.routes.table import Routes
+from leftzmq.sync.routes.table import Handler, OfLink, Routes
 from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
-from leftzmq.wire.messages import Done, EpochWanted, Get, Giving, Have, IndexSince, Reading
+from leftzmq.wire.messages import (
+    Bye,
+    Done,
+    EpochWanted,
+    Get,
+    Giving,
+    Have,
+    Hello,
+    IndexSince,
+    Open,
+    Reading,
+    Refusing,
+    Welcome,
+)
+
+_S = TypeVar("_S", bound=OfLink)
 
 
 class DeviceRoutes(Struct, frozen=True):
@@ -69,8 +85,8 @@ class DeviceRoutes(Struct, frozen=True):
         to_linked(LinkClosed, peers.on_link_closed)
         to_linked(MessageArrived, self._on_message_arrived)
         to_linked(ChunksArrived, self.downloader.on_chunks_arrived)
-        to_linked(RosterArrived, self.rosters.on_roster_arrived)
-        to_linked(EpochKeyArrived, self.rosters.on_epoch_key_arrived)
+        to_linked(RosterArrived, self._heard(self.rosters.on_roster_arrived))
+        to_linked(EpochKeyArrived, self._heard(self.rosters.on_epoch_key_arrived))
         to(EpochBegan, self._on_epoch_began)
         to(RosterGrew, self.rosters.on_roster_grew)
         to(OurAddressesFound, self.rosters.on_our_addresses_found)
@@ -92,16 +108,26 @@ class DeviceRoutes(Struct, frozen=True):
         to(PeerConnected, self.downloader.on_peer_connected)
         to(PeerLost, self._on_peer_lost)
 
+    def _heard(self, handler: Handler[_S]) -> Handler[_S]:
+        """Let the device greet us first, if it has not."""
+        return lambda fact, now: [*self.peers.overheard(fact.link, now), *handler(fact, now)]
+
     def _on_message_arrived(self, fact: MessageArrived, now: float) -> Outputs:
         device = fact.link.device
         match fact.message:
+            case Hello() | Welcome() | Refusing() | Bye() | Open():
+                return self.peers.on_message_arrived(fact, now)
             case Get() as get:
                 id = self.folder_of(device, get.tag)
                 mended = self.rosters.mended(id, get.tag, device, None, now) if id else []
                 return [*mended, *self.listener.on_get(fact.link, get, now)]
+        return self._heard(self._on_said)(fact, now)
+
+    def _on_said(self, fact: MessageArrived, now: float) -> Outputs:
+        """A device that greeted us says or asks something over control."""
+        device = fact.link.device
+        match fact.message:
             case IndexSince() as ask:
-                if not_greeted := self.peers.overheard(fact.link, now):
-                    return not_greeted
                 id = self.folder_of(device, ask.tag)
                 if id is None:
                     return []
@@ -121,7 +147,7 @@ class DeviceRoutes(Struct, frozen=True):
             case Done() as done:
                 id = self.folder_of(device, done.tag)
                 return self._on_done(self.folders[id], device, done, now) if id else []
-        return self.peers.on_message_arrived(fact, now)
+        return []
 
     def _on_done(self, folder: Folder, device: DeviceKey, done: Done, now: float) -> Outputs:
         """What waited for this word goes on."""

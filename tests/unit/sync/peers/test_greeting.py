@@ -209,6 +209,19 @@ def test_who_speaks_over_a_link_without_a_greeting_is_asked_for_one_now_and_then
     assert peers.overheard(OLD, 20.0) == [] and peers.control_link(DEVICE) == OLD
 
 
+def test_what_a_device_said_before_its_welcome_was_here_it_is_let_say_again() -> None:
+    """It went over the device's own link, which we had closed as ours broke."""
+    peers = Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], NOTHING)
+    peers.on_link_opened(LinkOpened(OURS), 0.0)
+    assert peers.overheard(OLD, 0.0) == [Send(OLD, NOT_GREETED)]
+    says(peers, OURS, welcome_from(5, 6), 0.0)
+    peers.on_link_closed(LinkClosed(OURS, "gone"), 1.0)
+    hello, *_ = peers.on_link_opened(LinkOpened(OURS), 2.0)
+    assert peers.overheard(OLD, 2.0) == []
+    assert hello in says(peers, OURS, welcome_from(5, 6), 2.0)
+    assert hello not in says(peers, OURS, welcome_from(5, 6), 2.0)
+
+
 def test_a_device_that_greeted_us_before_a_folder_was_added_is_asked_to_greet_us_again() -> None:
     """Its row of that folder was skipped, as nobody here could recognize it."""
     peers = peers_that_dial_us()

@@ -22,7 +22,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.roster.making import Newcomer
-from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, Message, RosterPart
+from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, Message, RosterPart, Welcome
 from tests.helpers.members import Members
 from tests.sim.node import FOLDER
 
@@ -75,6 +75,23 @@ def test_who_was_away_hears_it_at_the_next_greeting(three: Members) -> None:
     three["C"].start()
     three.settle()
     assert len({three.roster(name).digest() for name in "ABC"}) == 1
+
+
+def test_what_overtakes_the_greeting_is_said_again(tmp_path: Path) -> None:
+    """It comes over the other link, which counted as broken with the one that did break."""
+    mesh = Members(tmp_path, "AB")
+    mesh.begins("AB")
+    a, b = mesh["A"], mesh["B"]
+    a.take(LinkClosed(Link(b.key, Way.DIALED), "gone"))
+    a.take(OurAddressesFound(("tcp://10.0.0.1:7700",)))
+    mesh.settle(0.1)
+    mesh.delays = lambda to, message: to == "A" and isinstance(message, Welcome)
+    a.take(LinkOpened(Link(b.key, Way.DIALED)))
+    mesh.settle(0.1)
+    mesh.release()
+    mesh.settle()
+    assert mesh.roster("A").digest() == mesh.roster("B").digest()
+    assert not a.folder.first_reading.is_reading(b.key)
 
 
 def test_a_roster_is_kept_across_a_start(three: Members) -> None:
