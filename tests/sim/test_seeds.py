@@ -380,6 +380,9 @@ PLANS = {
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"
     ),
+    "a file is touched in a folder that only a receiver between two keeps, and is told to nobody": (
+        "20500856/ABC/13000,4,6,14/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
@@ -391,9 +394,10 @@ DISKS = {
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_a_story_that_ended_badly(plan: str) -> None:
-    """Where a seed has members, or rules, a plan without them was found before it had any."""
+    """Where a seed has members, rules, or a receiver, a plan without them was found before it had
+    any."""
     steps = plan.split("/")[2].split(",")
-    whole = plan_of if {"11000", "12000"} & {*steps} else plan_of_files
+    whole = plan_of if {"11000", "12000", "13000"} & {*steps} else plan_of_files
     assert run(unpack(plan, whole)).broken is None
 
 

@@ -429,8 +429,10 @@ class Resolver:
 
     def _agrees(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """What we kept to ourselves is what others have: it is theirs from now on. Other attributes
-        than theirs are a change that stays ours, until theirs are newer."""
-        if self._index_view.is_below_private(ours.entry.path):
+        than theirs are a change that stays ours, until theirs are newer. Below a private folder
+        nothing is told, so there what is newer is taken, and is private again."""
+        is_newer = theirs.entry.rank > ours.entry.rank
+        if not is_newer and self._index_view.is_below_private(ours.entry.path):
             return None
         if ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted:
             low, high = keys_below(ours.entry.path)
@@ -438,7 +440,7 @@ class Resolver:
             self._made_way += [path for _, path in below]
         if ours.entry.attributes == theirs.entry.attributes or theirs.entry.kind is not Kind.FILE:
             self._index_view.take_row(rows, theirs.entry, ours.scan)
-        elif theirs.entry.rank > ours.entry.rank:
+        elif is_newer:
             return Ticket(theirs.entry, ours, False, True)
         return None
 

@@ -3,6 +3,7 @@ of it is lost."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -312,6 +313,28 @@ def test_nothing_is_told_below_a_folder_that_nobody_else_has(
     mesh.settle()
     quiet(mesh, "d/x", "d/x/f")
     assert text(c, "d/y") == b"2 of a"
+
+
+def test_what_comes_below_a_folder_that_is_kept_between_two_is_taken_and_told_to_nobody(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    """C alone is between A, who has a file, and B, who has a folder of that name."""
+    a.kill()
+    b.kill()
+    mesh.cut.add(frozenset("AB"))
+    b.start()
+    b.write("d/x", b"of b", mtime=1_700_000_000)
+    mesh.scan_all()
+    mesh.settle()
+    a.start()
+    a.write("d", b"of a")
+    mesh.scan_all()
+    mesh.settle()
+    os.utime(b.share / "d/x", (1_700_000_009, 1_700_000_009))
+    mesh.scan_all()
+    mesh.settle()
+    assert c.tree() == b.tree() and a.tree().keys() == {"d"}
+    assert c.folder.index_view.counters.tickets == 0 and c.folder.state.value == "idle"
 
 
 def test_what_came_into_a_folder_is_told_again_when_others_have_the_folder_again(
