@@ -383,6 +383,10 @@ PLANS = {
     "a file is touched in a folder that only a receiver between two keeps, and is told to nobody": (
         "20500856/ABC/13000,4,6,14/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a receiver gives a file up, and hears then that the others deleted what is to come": (
+        "20000936/AB/13000,1,7,3001,8,13001,13002/0/slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

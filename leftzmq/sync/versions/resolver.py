@@ -105,6 +105,8 @@ class Resolver:
                 case _:
                     if theirs.entry.deleted and not is_here:
                         self._index_view.held.let_be(path)
+                        if path in self._index_view.given_up:
+                            self._index_view.held.look_at(path)
                         entry = with_other_deletes(theirs.entry, known)
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
@@ -183,7 +185,7 @@ class Resolver:
         known = [row.entry for row in rows]
         verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
         lies = self._index_view.held.at(path) is not None or path in self._index_view.unsure
-        lies = lies or self._may_be_base(path)
+        lies = lies or path in self._index_view.given_up or self._may_be_base(path)
         if verdict is not Verdict.TAKE or lies:
             return False
         entry = with_other_deletes(theirs.entry, known)
@@ -212,6 +214,7 @@ class Resolver:
         self._index_view.held.true_again(entry.path)
         self._index_view.unsure.discard(entry.path)
         self._index_view.begun_is_over(entry.path)
+        self._index_view.given_up.pop(entry.path, None)
         rows = self._index_view.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._index_view.take_row(rows, entry, key, noise)

@@ -430,6 +430,41 @@ def test_a_look_meanwhile_does_not_keep_what_is_given_up(mesh: Mesh, c: Device) 
     assert c.tree() == {} and sorted(trash(c)) == [b"f", b"g", b"h"]
 
 
+def test_what_is_given_up_goes_also_when_the_others_delete_what_was_to_come(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    a.write("f", b"of a")
+    quiet(mesh)
+    c.write("f", b"of c")
+    quiet(mesh, "f")
+    b.kill()
+    mesh.drop_news = True
+    (a.share / "f").unlink()
+    mesh.scan_all()
+    mesh.settle(5.0)
+    give_up(c)
+    mesh.settle(5.0)
+    assert text(c, "f") == b"of c", "A has nothing to give, and C has not heard of the delete"
+    mesh.drop_news = False
+    mesh.settle()
+    b.start()
+    quiet(mesh)
+    assert c.tree() == {} and trash(c) == [b"of c"]
+
+
+def test_what_its_user_takes_from_the_trash_again_is_not_given_up_any_more(
+    mesh: Mesh, c: Device
+) -> None:
+    c.write("f", b"of c")
+    quiet(mesh, "f")
+    give_up(c)
+    quiet(mesh)
+    (taken,) = (path for path in (c.share / ".left/trash").rglob("f") if path.is_file())
+    taken.rename(c.share / "f")
+    quiet(mesh, "f")
+    assert text(c, "f") == b"of c"
+
+
 def test_what_is_given_up_may_be_gone_with_its_folder(mesh: Mesh, c: Device) -> None:
     for name in ("d/f", "d/g/h"):
         c.write(name, name.encode())
