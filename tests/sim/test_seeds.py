@@ -387,6 +387,13 @@ PLANS = {
         "20000936/AB/13000,1,7,3001,8,13001,13002/0/slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "the index of a receiver fails while it removes what was given up": (
+        "20501656/ABC/13000,2,3,2003,13001/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "all others forget a delete, and make a folder there, where a receiver kept its file": (
+        "20005716/AB/13000,3,6,10,13012,2000,13/0/lag_s,slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
