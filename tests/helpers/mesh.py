@@ -42,7 +42,7 @@ class Device(node.Device):
         )
         self.take(Started())
         for other in others:
-            if other.alive:
+            if other.alive and not self.mesh.is_cut(self, other):
                 self.take(LinkOpened(Link(other.key, Way.DIALED)))
                 other.take(LinkOpened(Link(self.key, Way.DIALED)))
 
@@ -67,7 +67,7 @@ class Device(node.Device):
         """Ends as after a SIGKILL: only committed data stays."""
         self.end()
         for other in self.mesh.devices.values():
-            if other.alive:
+            if other.alive and not self.mesh.is_cut(self, other):
                 other.take(LinkClosed(Link(self.key, Way.DIALED), "connection lost"))
 
     def take(self, fact: Fact) -> None:
@@ -112,7 +112,10 @@ class Device(node.Device):
 
 
 class Mesh:
-    """The devices, the time, and all messages under way between the devices."""
+    """The devices, the time, and all messages under way between the devices.
+
+    cut: pairs of names that are never connected, from their next start on
+    """
 
     def __init__(self, base: Path, names: str = "ABC", seed: int = 1) -> None:
         self.random = random.Random(seed)
@@ -121,6 +124,7 @@ class Mesh:
         self.queue: deque[tuple[Device, Fact]] = deque()
         self._due: dict[str, float] = {}  # of devices that have done nothing since they were asked
         self.drop_news = False
+        self.cut = set[frozenset[str]]()
         self.devices = {name: Device.__new__(Device) for name in names}
         for name, device in self.devices.items():
             device.__init__(self, name, base)  # type: ignore[misc]
@@ -130,6 +134,9 @@ class Mesh:
 
     def others(self, device: Device) -> list[Device]:
         return [d for d in self.devices.values() if d is not device and d.alive]
+
+    def is_cut(self, one: node.Device, other: node.Device) -> bool:
+        return frozenset((one.name, other.name)) in self.cut
 
     def submit(self, device: Device, job: Job) -> None:
         device.take(device.runner.run(job))
@@ -144,7 +151,7 @@ class Mesh:
     def publish(self, device: Device, publish: actions.Publish) -> None:
         news = device.sealed(publish)
         for other in self.others(device):
-            if not self.drop_news:
+            if not self.drop_news and not self.is_cut(device, other):
                 came = Link(device.key, Way.DIALED)
                 self._take(other, node.arrival(other, came, news, None))
 

@@ -726,6 +726,8 @@ class Faults:
             self._ledger.hands_on.setdefault((path, content), []).append(
                 (self._world.now, device.name)
             )
+        deletes = (*self._ledger.deletes, *self._ledger.bare_deletes)
+        self._ledger.forgotten_graves.update((device.name, each.path) for each in deletes)
         self.excuse_untold(device, "forgot it before it was told", others)
 
     def excuse_untold(self, device: SimDevice, why: str, others: Iterable[SimDevice]) -> None:

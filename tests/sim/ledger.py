@@ -77,6 +77,9 @@ class Ledger:
     moved: dict[Content, set[str]] = field(default_factory=dict)
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
+    forgotten_graves: set[tuple[str, str]] = field(default_factory=set)
+    """Device, path: a delete that its index knew, perhaps, and knows no more. What is made there
+    next is above nothing."""
     stray_leftings: set[str] = field(default_factory=set)
     linked: list[tuple[float, str, str]] = field(default_factory=list)
     """When, on which device and under which names a file with more than one was changed."""

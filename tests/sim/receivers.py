@@ -18,6 +18,7 @@ from leftzmq.sync.facts import Asked
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import is_within, parent_of, path_of_key
+from leftzmq.tree.version import Life
 
 from .faults import Faults
 from .ledger import Content, Ledger, content_of, is_in_tree
@@ -35,11 +36,12 @@ DEEDS_HERE: Final = ("edit", "append", "delete", "rename", "create", "swap kind"
 @dataclass(frozen=True, slots=True)
 class Reverted:
     """A path at which the receiver was to take what the others have, and where nothing waited to be
-    looked at then. starts: of the device until then: an end of it ends what is not reverted yet."""
+    looked at then. life: in which it was said: its end ends what is not reverted yet, and a folder
+    that is opened anew has another one, as after a start."""
 
     path: str
     when: float
-    starts: int
+    life: Life
 
 
 def private_rows(device: SimDevice) -> dict[str, Row]:
@@ -149,7 +151,7 @@ class Receivers:
             content = None if inode is None else content_of(inode)
             self._gives_up(device, each, content)
             if not any(is_within(at, each) for at in news):
-                self.reverted.append(Reverted(each, self._world.now, device.starts))
+                self.reverted.append(Reverted(each, self._world.now, device.store.heads.life))
         return path or "all"
 
     def _not_looked_at(self, device: SimDevice) -> list[str]:

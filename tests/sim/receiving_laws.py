@@ -105,12 +105,13 @@ def _not_taken(world: World, ledger: Ledger, receiver: SimDevice) -> Iterator[st
     then, and its maker had not seen, is newer, and is to be in its place.
 
     Excused: a version of the same stamp by another writer (docs/decisions/0028). And where others
-    may have an older one again: they lost theirs, or never had what the receiver told before; or
-    they do not hear from one another but by way of the receiver."""
+    may have an older one again: they lost theirs, or forgot that it was deleted, or never had what
+    the receiver told before; or they do not hear from one another but by way of the receiver."""
     others = [device for device in world.alive if device is not receiver]
     if len(laws.connected(world, others)) > 1 or ledger.restored:
         return
     forgot = {path for name, path, _ in ledger.forgotten if name != receiver.name}
+    forgot |= {path for name, path in ledger.forgotten_graves if name != receiver.name}
     for path, row in private_rows(receiver).items():
         ours, theirs = row.entry, _best(others, path)
         if theirs is None or theirs.deleted or path in forgot:
@@ -174,7 +175,7 @@ def _not_reverted(
     deletes = (*ledger.deletes, *ledger.bare_deletes)
     acts += [(each.when, each.path) for each in deletes]
     for revert in reverted:
-        if revert.path not in private or receiver.starts != revert.starts:
+        if revert.path not in private or receiver.store.heads.life != revert.life:
             continue
         path = revert.path
         if any(

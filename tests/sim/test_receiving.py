@@ -51,9 +51,9 @@ class Street:
         self.world = world = World(1, base, names, dials, Knobs())
         self.ledger = Ledger()
         self.users = Users(world, self.ledger, large=False)
-        faults = Faults(world, self.ledger, self.users)
+        self.faults = Faults(world, self.ledger, self.users)
         world.look_after = laws.Witness(self.ledger).look_after
-        self.receivers = Receivers(world, self.users, faults, self.ledger)
+        self.receivers = Receivers(world, self.users, self.faults, self.ledger)
         receiving_laws.Witness(world).begin()
         self.a, self.b, self.c = world.devices.values()
         self.receivers.do("only receive", self.c, world.random)
@@ -121,6 +121,25 @@ def test_what_was_given_up_and_is_there_still_is_found(street: Street) -> None:
     street.receivers.revert_all()
     street.settle()
     with pytest.raises(laws.Broken, match="reverted: C has at p"):
+        street.judge()
+
+
+def test_what_is_made_where_all_others_forgot_a_delete_is_above_nothing(street: Street) -> None:
+    street.write(street.a, "p", "one")
+    street.settle()
+    street.write(street.c, "p", "of c")
+    street.settle()
+    street.delete(street.a, "p")
+    street.settle()
+    street.judge()
+    for device in (street.a, street.b):
+        street.faults.lose_state(device, street.world.random)
+    street.a.hands.make_folders("p")
+    street.settle()
+    assert street.text(street.c, "p") == "of c"
+    street.judge()
+    street.ledger.forgotten_graves.clear()
+    with pytest.raises(laws.Broken, match="later: C keeps what is private at p"):
         street.judge()
 
 

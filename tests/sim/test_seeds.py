@@ -392,6 +392,20 @@ PLANS = {
         "20003134/AB/12000,0,1,2,3,4,12005,12001,12002,12003/0/news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a file is touched in a folder that only a receiver between two keeps, and is told to nobody": (
+        "20500856/ABC/13000,4,6,14/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a receiver gives a file up, and hears then that the others deleted what is to come": (
+        "20000936/AB/13000,1,7,3001,8,13001,13002/0/slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+    "the index of a receiver fails while it removes what was given up": (
+        "20501656/ABC/13000,2,3,2003,13001/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "all others forget a delete, and make a folder there, where a receiver kept its file": (
+        "20005716/AB/13000,3,6,10,13012,2000,13/0/lag_s,slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
@@ -403,9 +417,10 @@ DISKS = {
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_a_story_that_ended_badly(plan: str) -> None:
-    """Where a seed has members, or rules, a plan without them was found before it had any."""
+    """Where a seed has members, rules, or a receiver, a plan without them was found before it had
+    any."""
     steps = plan.split("/")[2].split(",")
-    whole = plan_of if {"11000", "12000"} & {*steps} else plan_of_files
+    whole = plan_of if {"11000", "12000", "13000"} & {*steps} else plan_of_files
     assert run(unpack(plan, whole)).broken is None
 
 

@@ -176,13 +176,12 @@ class Differences:
             if key is None:
                 return [RescanWanted(self._folder, (path,))]  # it stays private
             is_wanted = theirs is not None and not theirs.entry.deleted
+            grave = None if theirs is None or is_wanted else theirs.entry
+            grave = grave or private(view.author.delete(entry, 0)[0], entry, None)
+            view.given_up[path] = found = FoundDeleted(grave, Held(key, entry.content))
             if is_wanted and entry.kind is not Kind.DIRECTORY:
                 view.held.withhold(path, key, WhyWithheld.GIVES_WAY)
             else:
-                grave = None if theirs is None or is_wanted else theirs.entry
-                grave = grave or private(view.author.delete(entry, 0)[0], entry, None)
-                found = FoundDeleted(grave, Held(key, entry.content))
                 out.append(FoundDeletedBytes(self._folder, found))
-                view.given_up[path] = found
         view.change_row(rows, ours, replace(ours, holders=0, seq=None, scan=None))
         return out or [PathsReconsidered(self._folder, (path,))]

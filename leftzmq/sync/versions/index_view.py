@@ -73,7 +73,8 @@ class IndexView:
     dropped: paths that count as if nothing of ours were here: they are being let go
     some_apart: whether there may be rows of paths that this device does not keep
     has_bases: whether versions may be kept of paths that this device stopped keeping
-    given_up: private versions that a user gave up, and that are still to be removed, by path
+    given_up: private versions that a user gave up, and that are still there, by path. Whatever
+        others have by now, also a delete, comes in their place
     touched: paths at which something may have changed that this device made and nobody takes; empty
         while it may write
     turned: paths of `kept` and `apart` whose rows changed since this set was last emptied. These
@@ -333,7 +334,8 @@ class IndexView:
         this one is, too."""
         self.held.announced_above(entry.path)
         self.drop_base(entry.path)
-        self.given_up.pop(entry.path, None)
+        if not entry.deleted:
+            self.given_up.pop(entry.path, None)
         if not (entry.is_private or entry.deleted) and self.is_below_private(entry.path):
             entry = private(entry, entry, entry)
         after: list[Row] = []

@@ -59,10 +59,10 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         index_view.unsure.add(observed.path)  # until it went it is found once more, perhaps
         return FoundDeleted(grave, Held(key, observed.content))
     given_up = index_view.given_up.pop(observed.path, None)
-    if given_up is not None and ours is None and _is_same(given_up.held.key, key):
-        index_view.given_up[observed.path] = given_up
-        return FoundDeleted(given_up.entry, Held(key, observed.content))
     late = ours.entry if ours is not None and ours.entry.deleted else None
+    if given_up and (late or ours is None) and _is_same(given_up.held.key, key):
+        index_view.given_up[observed.path] = given_up
+        return FoundDeleted(late or given_up.entry, Held(key, observed.content))
     if begun and late and _says(begun, observed) and succeeds(late, begun):
         # An operation that was not committed put the file there. Its delete arrived since, while
         # the file could not be looked at.

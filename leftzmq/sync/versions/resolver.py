@@ -105,6 +105,8 @@ class Resolver:
                 case _:
                     if theirs.entry.deleted and not is_here:
                         self._index_view.held.let_be(path)
+                        if path in self._index_view.given_up:
+                            self._index_view.held.look_at(path)
                         entry = with_other_deletes(theirs.entry, known)
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
@@ -183,7 +185,7 @@ class Resolver:
         known = [row.entry for row in rows]
         verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
         lies = self._index_view.held.at(path) is not None or path in self._index_view.unsure
-        lies = lies or self._may_be_base(path)
+        lies = lies or path in self._index_view.given_up or self._may_be_base(path)
         if verdict is not Verdict.TAKE or lies:
             return False
         entry = with_other_deletes(theirs.entry, known)
@@ -212,6 +214,7 @@ class Resolver:
         self._index_view.held.true_again(entry.path)
         self._index_view.unsure.discard(entry.path)
         self._index_view.begun_is_over(entry.path)
+        self._index_view.given_up.pop(entry.path, None)
         rows = self._index_view.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._index_view.take_row(rows, entry, key, noise)
@@ -429,8 +432,10 @@ class Resolver:
 
     def _agrees(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """What we kept to ourselves is what others have: it is theirs from now on. Other attributes
-        than theirs are a change that stays ours, until theirs are newer."""
-        if self._index_view.is_below_private(ours.entry.path):
+        than theirs are a change that stays ours, until theirs are newer. Below a private folder
+        nothing is told, so there what is newer is taken, and is private again."""
+        is_newer = theirs.entry.rank > ours.entry.rank
+        if not is_newer and self._index_view.is_below_private(ours.entry.path):
             return None
         if ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted:
             low, high = keys_below(ours.entry.path)
@@ -438,7 +443,7 @@ class Resolver:
             self._made_way += [path for _, path in below]
         if ours.entry.attributes == theirs.entry.attributes or theirs.entry.kind is not Kind.FILE:
             self._index_view.take_row(rows, theirs.entry, ours.scan)
-        elif theirs.entry.rank > ours.entry.rank:
+        elif is_newer:
             return Ticket(theirs.entry, ours, False, True)
         return None
 

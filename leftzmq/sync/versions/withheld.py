@@ -108,7 +108,11 @@ class Withheld:
         if (found := self.at(path)) is not None:
             self.release(path)
             if found.why is WhyWithheld.GIVES_WAY:
-                self._let_be.append(path)
+                self.look_at(path)
+
+    def look_at(self, path: str) -> None:
+        """A look is to tell what lies there now."""
+        self._let_be.append(path)
 
     def let_be_unwanted(self, readers: int) -> None:
         """Files that are to be replaced by a version that no device holds any more, reachable or
@@ -129,7 +133,7 @@ class Withheld:
         return True
 
     def to_look_at(self) -> list[str]:
-        """Paths that became users' files since the last call."""
+        """Paths at which something else follows since the last call from what lies there."""
         paths, self._let_be = self._let_be, []
         return paths
 

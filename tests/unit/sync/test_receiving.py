@@ -3,6 +3,7 @@ of it is lost."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -314,6 +315,28 @@ def test_nothing_is_told_below_a_folder_that_nobody_else_has(
     assert text(c, "d/y") == b"2 of a"
 
 
+def test_what_comes_below_a_folder_that_is_kept_between_two_is_taken_and_told_to_nobody(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    """C alone is between A, who has a file, and B, who has a folder of that name."""
+    a.kill()
+    b.kill()
+    mesh.cut.add(frozenset("AB"))
+    b.start()
+    b.write("d/x", b"of b", mtime=1_700_000_000)
+    mesh.scan_all()
+    mesh.settle()
+    a.start()
+    a.write("d", b"of a")
+    mesh.scan_all()
+    mesh.settle()
+    os.utime(b.share / "d/x", (1_700_000_009, 1_700_000_009))
+    mesh.scan_all()
+    mesh.settle()
+    assert c.tree() == b.tree() and a.tree().keys() == {"d"}
+    assert c.folder.index_view.counters.tickets == 0 and c.folder.state.value == "idle"
+
+
 def test_what_came_into_a_folder_is_told_again_when_others_have_the_folder_again(
     mesh: Mesh, a: Device, b: Device, c: Device
 ) -> None:
@@ -405,6 +428,41 @@ def test_a_look_meanwhile_does_not_keep_what_is_given_up(mesh: Mesh, c: Device) 
     del c.do  # type: ignore[attr-defined]
     quiet(mesh)
     assert c.tree() == {} and sorted(trash(c)) == [b"f", b"g", b"h"]
+
+
+def test_what_is_given_up_goes_also_when_the_others_delete_what_was_to_come(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    a.write("f", b"of a")
+    quiet(mesh)
+    c.write("f", b"of c")
+    quiet(mesh, "f")
+    b.kill()
+    mesh.drop_news = True
+    (a.share / "f").unlink()
+    mesh.scan_all()
+    mesh.settle(5.0)
+    give_up(c)
+    mesh.settle(5.0)
+    assert text(c, "f") == b"of c", "A has nothing to give, and C has not heard of the delete"
+    mesh.drop_news = False
+    mesh.settle()
+    b.start()
+    quiet(mesh)
+    assert c.tree() == {} and trash(c) == [b"of c"]
+
+
+def test_what_its_user_takes_from_the_trash_again_is_not_given_up_any_more(
+    mesh: Mesh, c: Device
+) -> None:
+    c.write("f", b"of c")
+    quiet(mesh, "f")
+    give_up(c)
+    quiet(mesh)
+    (taken,) = (path for path in (c.share / ".left/trash").rglob("f") if path.is_file())
+    taken.rename(c.share / "f")
+    quiet(mesh, "f")
+    assert text(c, "f") == b"of c"
 
 
 def test_what_is_given_up_may_be_gone_with_its_folder(mesh: Mesh, c: Device) -> None:
