@@ -193,16 +193,7 @@ class StateDir:
         return self.path / name
 
     def _write_whole(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all, also after a crash. Raises OSError."""
-        new = self.path / f"{name}.new"
-        try:
-            _write_flushed(new, data, os.O_TRUNC)
-            new.replace(self.path / name)
-            _flush_dir(self.path)
-        except OSError:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise
+        replace_private(self.path / name, data)
 
 
 def make_state_dir(path: Path) -> Path:
@@ -464,6 +455,19 @@ def make_private(path: Path, data: bytes, random: Callable[[int], bytes] = os.ur
         do = "name a place on a file system with links and modes that this user may write to"
         raise KeyFileError(what, str(path), do) from None
     return won
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all, also after a crash. Raises OSError."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        _write_flushed(new, data, os.O_TRUNC)
+        new.replace(path)
+        _flush_dir(path.parent)
+    except OSError:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
 
 
 def read_secret(path: Path) -> bytes:

@@ -12,7 +12,7 @@ from leftzmq.config.peer_toml import (
     load_with_mistakes,
     with_settings,
 )
-from leftzmq.config.places import config_file, make_config
+from leftzmq.config.places import config_file, make_config, rename_made
 from leftzmq.config.values import (
     MAX_PEERS,
     PATIENCE_S,
@@ -44,5 +44,6 @@ __all__ = [
     "load_with_mistakes",
     "make_config",
     "nobody_has_our_key",
+    "rename_made",
     "with_settings",
 ]

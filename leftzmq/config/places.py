@@ -15,15 +15,15 @@ from platformdirs import user_config_path, user_state_path
 
 from leftzmq.config.peer_toml import device_of
 from leftzmq.errors import ConfigError
-from leftzmq.statedir import make_private
+from leftzmq.statedir import make_private, replace_private
 
 CONFIG_VARIABLE: Final = "LEFTZMQ_CONFIG"
 _APP: Final = "leftzmq"
 _PRIVATE_DIR: Final = 0o700
 
 _FIRST: Final = """\
-# One device of leftzmq, made by leftzmq itself, which never writes to this file again: it is yours
-# to edit. A key that is not known is an error, never ignored. README.md says more.
+# One device of leftzmq, made by leftzmq itself, which changes nothing that you write here. A key
+# that is not known is an error, never ignored. README.md says more.
 
 [device]
 # How the others see this device. 1 to 128 printable characters.
@@ -61,8 +61,7 @@ def make_config(file: Path, name: str, listen: str = "tcp://0.0.0.0:7700") -> No
     """
     file = file.absolute()
     state = _absolute(user_state_path(_APP, appauthor=False))
-    values = {"name": name, "state": str(state), "listen": listen}
-    text = _FIRST.format(**{key: _quoted(value) for key, value in values.items()})
+    text = _first(name, str(state), listen)
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -71,6 +70,33 @@ def make_config(file: Path, name: str, listen: str = "tcp://0.0.0.0:7700") -> No
     device_of(text, file)
     _make_private_parents(file)
     make_private(file, data)
+
+
+def rename_made(file: Path, name: str) -> bool:
+    """Give the device of a peer.toml another name, if the file is as `make_config` wrote it. Return
+    False, with nothing done, if a person changed anything in it.
+
+    Raises ConfigError: the name is wrong, or the file cannot be read or written.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", str(file)) from None
+    device = device_of(text, file)
+    if text != _first(device.name, str(device.state), str(device.listen)):
+        return False
+    renamed = _first(name, str(device.state), str(device.listen))
+    device_of(renamed, file)
+    try:
+        replace_private(file, renamed.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", str(file)) from None
+    return True
+
+
+def _first(name: str, state: str, listen: str) -> str:
+    values = {"name": name, "state": state, "listen": listen}
+    return _FIRST.format(**{key: _quoted(value) for key, value in values.items()})
 
 
 def _absolute(place: Path) -> Path:

@@ -89,6 +89,39 @@ def test_an_invitation_of_two_uses_lets_two_in_whatever_their_names_are(
     assert sorted(peer["name"] for peer in a.json("peers")["peers"]) == ["beta", "beta-2"]
 
 
+def test_machines_of_one_host_name_are_called_one_thing_by_all(
+    a: Machine, b: Machine, machines: Callable[[str], Machine]
+) -> None:
+    c = machines("gamma")
+    for machine in (a, b, c):
+        machine.makes_config("ubuntu")
+    code = a.shares("notes", "--uses", "2")
+    said = b.joins(code)
+    assert "another device there is ubuntu: this one is ubuntu-2 from now on" in said
+    assert "of ubuntu, at" in said
+    assert b.json("status")["device"] == "ubuntu-2"
+    c.joins(code)
+    called = {"ubuntu", "ubuntu-2", "ubuntu-3"}
+    for machine, name in ((a, "ubuntu"), (b, "ubuntu-2"), (c, "ubuntu-3")):
+        soon(lambda machine=machine, own=name: names_known_to(machine) == called - {own})  # type: ignore[misc]
+    assert 'name = "ubuntu-2"' in b.config.read_text()
+    b.write("here/f", b"of the second")
+    soon(lambda: c.has("here/f", b"of the second"))
+
+
+def names_known_to(machine: Machine) -> set[str]:
+    return {peer["name"] for peer in machine.json("peers")["peers"]}
+
+
+def test_a_name_that_a_person_wrote_stays(a: Machine, b: Machine) -> None:
+    for machine in (a, b):
+        machine.makes_config("ubuntu")
+    b.config.write_text(b.config.read_text() + "# mine\n")
+    said = b.joins(a.shares())
+    assert "from now on" not in said and b.json("status")["device"] == "ubuntu"
+    assert names_known_to(a) == names_known_to(b) == {"ubuntu-2"}
+
+
 def test_a_directory_that_is_not_empty_is_merged_with_yes_and_refused_without(
     a: Machine, b: Machine
 ) -> None:

@@ -38,6 +38,16 @@ class Machine:
             "PATH": f"{programs}:{os.environ['PATH']}",
         }
 
+    def makes_config(self, name: str) -> None:
+        """It has the peer.toml that leftzmq makes itself."""
+        self.config.unlink()
+        code = "from leftzmq.config import make_config; from pathlib import Path; import sys\n"
+        code += "make_config(Path(sys.argv[1]), *sys.argv[2:])"
+        words = [str(self.config), name, f"tcp://127.0.0.1:{self.port}"]
+        env = self.env | {"XDG_STATE_HOME": str(self.home)}
+        subprocess.run([sys.executable, "-c", code, *words], env=env, check=True)
+        self.state = self.home / "leftzmq"
+
     def start(
         self, *words: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.PIPE
     ) -> subprocess.Popen[str]:

@@ -20,13 +20,17 @@ from leftzmq.cli.pairing.first_sync import Screen, follow, summary
 from leftzmq.cli.pairing.join_plan import plan_lines, read_plan, wait_until_gone
 from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
+from leftzmq.cli.service.up import ensure_agent, stop_agent
 from leftzmq.cli.shell import json_text
 from leftzmq.config import Endpoint, load_device
+from leftzmq.config.places import rename_made
 from leftzmq.content.key_text import key_beginning
+from leftzmq.content.keys import derive_keys
 from leftzmq.errors import (
     DoorAway,
     InvitationError,
     NotAdmittedReason,
+    Refused,
     UsageError,
     versions_differ,
 )
@@ -37,6 +41,7 @@ from leftzmq.transport import device_key
 from leftzmq.transport.ipc.client import ask
 from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, Knock, NotAdmitted
+from leftzmq.wire.statements import Admission, decode
 
 NOT_IN_TIME: Final = 3
 KNOCK_S: Final = 30.0
@@ -141,6 +146,7 @@ def _come_in(
         screen.say(f"nobody said yes at the other machine within {options.timeout:g} s")
         return None
     admitted, reached = came
+    _take_name(admitted, state, options, screen)
     if place is None:
         place = Path.cwd() / _place_name(admitted.folder)
         _check_place(place, state, options)
@@ -164,6 +170,35 @@ def _come_in(
     if admitted.mode == "read":
         screen.say("this device may only read the folder: what is changed here reaches nobody")
     return joined | {"mode": admitted.mode}
+
+
+def _take_name(
+    admitted: Admitted, state: Path, options: argparse.Namespace, screen: Screen
+) -> None:
+    """Have this device the name that it was let in with, where it only had that of its host, and
+    another device is called so. Two machines of one image would call each other by one name."""
+    name = _admitted_as(admitted)
+    device = load_device(options.config)
+    if name in ("", device.name) or options.name:
+        return
+    knows_others = ask(state, "folders")["folders"] or ask(state, "peers")["peers"]
+    if knows_others or not rename_made(options.config, name):
+        return
+    stop_agent(options.config)
+    ensure_agent(options.config, lambda said: None)
+    screen.say(f"another device there is {device.name}: this one is {name} from now on")
+
+
+def _admitted_as(admitted: Admitted) -> str:
+    """Return the name by which the inviter let this device in; "": the answer does not have it."""
+    if not admitted.admission:
+        return ""
+    try:
+        signed = decode(admitted.admission, derive_keys(admitted.secret).tag)
+    except Refused:
+        return ""
+    statement = signed.statement
+    return statement.name if isinstance(statement, Admission) else ""
 
 
 def _say_code(code: str, screen: Screen) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.config import Endpoint, config_file, load, make_config, places
+from leftzmq.config import (
+    Endpoint,
+    config_file,
+    load,
+    load_device,
+    make_config,
+    places,
+    rename_made,
+)
 from leftzmq.errors import ConfigError
 
 
@@ -155,3 +163,43 @@ def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be made: "):
         make_config(tmp_path / "file" / "deep" / "peer.toml", "alpha")
+
+
+# ---- another name -------------------------------------------------------------------------------
+
+
+def test_a_file_that_nobody_changed_gets_another_name(home: Path) -> None:
+    file = config_file(None)
+    make_config(file, 'of "one" host', "tcp://[::]:7701")
+    before = file.read_text()
+    assert rename_made(file, "host-2")
+    assert file.read_text() == before.replace('"of \\"one\\" host"', '"host-2"') != before
+    assert mode(file) == 0o600 and load_device(file).name == "host-2"
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_file_that_a_person_changed_keeps_its_name(home: Path) -> None:
+    file = config_file(None)
+    make_config(file, "host")
+    for changed in (
+        file.read_text() + "\n",
+        file.read_text().replace("listen =", "listen  ="),
+        file.read_text() + "[discovery]\nlocal = false\n",
+    ):
+        file.write_text(changed)
+        assert not rename_made(file, "host-2") and file.read_text() == changed
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "two\nlines"])
+def test_a_wrong_name_is_written_nowhere(home: Path, name: str) -> None:
+    file = config_file(None)
+    make_config(file, "host")
+    before = file.read_text()
+    with pytest.raises(ConfigError):
+        rename_made(file, name)
+    assert file.read_text() == before
+
+
+def test_a_file_that_is_not_there_gets_no_name(home: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        rename_made(config_file(None), "host")
