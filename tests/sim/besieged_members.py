@@ -54,6 +54,7 @@ CAUGHT_UP_S: Final = 2 * OFFER_AGAIN_S + 1.0
 """A known gap: of what it signs without end each member takes some, and the others' part a minute
 later, twice if all say much. Until then they may not use the same epoch."""
 KNOWN_WITHIN_S: Final = member_laws.KNOWN_WITHIN_S
+SLOWEST_S: Final = 3.0
 REMOVES: Final = "remove it"
 LETS_IN: Final = "let it in"
 ENTRIES: Final[dict[str, Mode]] = {"written": "full", "invited": "full", "to read": "read"}
@@ -181,6 +182,7 @@ class _Story:
         """Where an honest member can say it, the hostile device is removed; all who share the
         folder with that member know that within 2 s, and use an epoch that it cannot open."""
         self.world.delays.calm = True
+        self.world.run_until(self.world.now + SLOWEST_S)  # nothing is behind a slow message
         told: list[list[SimDevice]] = []
         for group in self.world.sharing.groups():
             by = next((one for one in group if self.people.removes(one, self.world.hostile)), None)
