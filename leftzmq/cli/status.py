@@ -109,7 +109,7 @@ def _devices(status: dict[str, Any]) -> RenderableType:
     for peer in status["peers"]:
         table.add_row(_text(peer["name"]), _connection(peer) + Text(_its_limits(peer, status)))
     if not status["peers"]:
-        table.add_row("", Text("no peers: add [[peer]] to the config", "yellow"))
+        table.add_row("", Text("no other device: `leftzmq share DIR` lets one in", "yellow"))
     return table
 
 

@@ -181,7 +181,7 @@ def alone_because(found: Iterable[Member]) -> str:
     """Return the reason why no other device is in a folder, as a sentence."""
     found = list(found)
     if not found:
-        return "no other device is in the config: add a [[peer]]"
+        return "this device knows no other one: `leftzmq share` shows what to type there"
     near = [each for each in found if each.state is not MemberState.AWAY]
     if not near:
         return "no other device is connected"

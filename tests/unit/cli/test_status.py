@@ -163,6 +163,10 @@ def test_who_has_yet_to_let_through_what_was_accepted_is_said() -> None:
     assert "p: has yet to let through 200 paths of what was accepted" in text
 
 
+def test_where_no_other_device_is_known_it_says_how_to_let_one_in() -> None:
+    assert "no other device: `leftzmq share DIR` lets one in" in shown(answer() | {"peers": []})
+
+
 def test_why_a_folder_is_alone_is_said_once() -> None:
     why = "no other device is connected"
     alone = {"state": "alone", "under_way": []}

@@ -69,6 +69,14 @@ def test_two_that_have_the_same_are_in_sync(mesh: Mesh) -> None:
         assert (peer["behind_paths"], peer["behind_since"], folder["why"]) == (0, None, "")
 
 
+def test_who_knows_no_other_device_reads_how_to_let_one_in(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path, "A")
+    mesh.devices["A"].start()
+    mesh.settle()
+    (folder,) = mesh.ask(mesh.devices["A"], "status")["folders"]
+    assert folder["state"] == "alone" and "`leftzmq share`" in folder["why"]
+
+
 def test_who_lacks_something_is_behind_by_so_much_since_then(mesh: Mesh) -> None:
     a, b = together(mesh)
     b.kill()
