@@ -53,7 +53,7 @@ class Traitor:
     """
 
     def __init__(self, world: Siege) -> None:
-        self._world, self.m = world, world.hostile
+        self.world, self.m = world, world.hostile
         self.m.hear_roster = self._hear
         self.heard: dict[StatementId, Signed] = {}
         self.forged: set[StatementId] = set()
@@ -104,7 +104,7 @@ class Traitor:
         digest = random.Random(len(self.heard)).randbytes(16)
         for at in range(0, max(len(said), 1), MAX_PART_STATEMENTS):
             part = RosterSaid(digest, tuple(said[at : at + MAX_PART_STATEMENTS]))
-            nonce = self._world.random.randbytes(24)
+            nonce = self.world.random.randbytes(24)
             self.box(device, roster_part.seal(part, self.m.keys, self.m.key, nonce), due)
 
     def box(self, device: SimDevice, sealed: bytes, due: Due) -> None:
@@ -112,11 +112,11 @@ class Traitor:
 
     def plain(self, device: SimDevice, fields: object, due: Due) -> None:
         """A part whose content was made by hand."""
-        nonce = self._world.random.randbytes(24)
+        nonce = self.world.random.randbytes(24)
         self.box(device, seal_roster(self.m.keys, packed(fields), nonce), due)
 
     def gives_key(self, device: SimDevice, epoch: bytes, secret: bytes, due: Due = NONE) -> None:
-        nonce = self._world.random.randbytes(24)
+        nonce = self.world.random.randbytes(24)
         sealed = epoch_key.seal(secret, self.m.secret, device.key, nonce)
         self.m.control(device, [10, self.m.keys.tag, epoch, sealed], due)
 
@@ -155,7 +155,7 @@ def _admits(t: Traitor, device: SimDevice, chance: random.Random) -> None:
 def _removes(t: Traitor, device: SimDevice, chance: random.Random) -> None:
     """It removes an honest device, or one of its own."""
     parent = t.admission_of(device, t.m.key)
-    key = chance.choice([*t._world.by_key, *t.others[:2]])
+    key = chance.choice([*t.world.by_key, *t.others[:2]])
     if parent is not None:
         keep = sorted(chance.randbytes(16) for _ in range(chance.choice((0, 0, 2))))
         t.says(device, t.signed(Removal(parent, key, keep, AT + chance.randrange(9))))
@@ -164,7 +164,7 @@ def _removes(t: Traitor, device: SimDevice, chance: random.Random) -> None:
 def _demotes(t: Traitor, device: SimDevice, chance: random.Random) -> None:
     """It lets an honest device in once more, to read alone."""
     parent = t.admission_of(device, t.m.key)
-    key = chance.choice([*t._world.by_key])
+    key = chance.choice([*t.world.by_key])
     if parent is not None:
         t.says(device, t.signed(_admission(chance, key, parent, mode="read")))
 
@@ -223,7 +223,7 @@ def _tells_of_itself(t: Traitor, device: SimDevice, chance: random.Random) -> No
 
 def _forges(t: Traitor, device: SimDevice, chance: random.Random) -> None:
     """The word of an honest device, signed by itself, by nobody, or for another folder."""
-    victim, other = (chance.choice([*t._world.by_key]) for _ in range(2))
+    victim, other = (chance.choice([*t.world.by_key]) for _ in range(2))
     parent = t.admission_of(device, victim)
     if parent is None:
         return
@@ -243,7 +243,7 @@ def _forges(t: Traitor, device: SimDevice, chance: random.Random) -> None:
     signature = chance.choice(
         (
             sign(t.m.secret, signed_bytes(tag, statement)),
-            sign(t._world.by_key[victim].secret, signed_bytes(bytes(16), statement)),
+            sign(t.world.by_key[victim].secret, signed_bytes(bytes(16), statement)),
             chance.randbytes(SIGNATURE_BYTES),
         )
     )
