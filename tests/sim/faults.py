@@ -339,7 +339,7 @@ class Faults:
         would disappear with it."""
         if not device.has_begun or device.name in self._mounts or device in self._clones:
             return
-        if device.token is None or device.acquaintance is not None or self._is_unmounted(device):
+        if device.token is None or device.held or device.waits or self._is_unmounted(device):
             return
         clone = self._world.clone(device, fresh=chance.random() < 0.5)
         self._clones[device] = clone

@@ -221,11 +221,11 @@ class Witness:
     def counts_not_since(self, device: SimDevice, other: SimDevice) -> float:
         """Since when, without a break, the device knows that the other one is out or may only read;
         infinity: it does not know that."""
-        return self._not_counted.get((device.name, other.name), math.inf)
+        return self._not_counted.get((device.shown, other.name), math.inf)
 
     def _note(self, device: SimDevice) -> None:
         for other in self._world.devices.values():
-            at = device.name, other.name
+            at = device.shown, other.name  # a clone may hear less
             if excludes(device, other) or reads_only(device, other):
                 self._not_counted.setdefault(at, self._world.now)
             else:

@@ -767,6 +767,11 @@ class World:
         clone.unlisted |= device.unlisted
         clone.ignore, clone.mode = device.ignore, device.mode
         self.clones.append(clone)
+        if device.acquaintance is not None:
+            clone.gets_keys()
+            clone.random_bytes = random.Random(f"{self._seed}/{clone.shown}/rosters").randbytes
+            clone.acquaintance = device.acquaintance.copy()
+            clone.roster_keeper = device.roster_keeper.copy()
         clone.disk.copy_of(device.disk, fresh=fresh)
         clone.put_state(device.snapshot())
         self.wires.cloned(device, clone)
