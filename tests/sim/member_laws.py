@@ -150,8 +150,10 @@ class Members(Sharing):
         return found
 
     def agree(self, group: list[SimDevice]) -> bool:
+        """Who misses others asks them without end; but a word that could not be kept, once more."""
+        lost = any(device.exchange._offer_again_at for device in group)
         asks = any(device.exchange.deadline() is not None for device in group)
-        return agree(group) and (not asks or self.misses_others(group))
+        return agree(group) and not lost and (not asks or self.misses_others(group))
 
     def others_ask(self) -> bool:
         """Who could not keep a word asks for it after a while, also if it hears meanwhile that it

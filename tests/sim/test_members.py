@@ -60,6 +60,10 @@ STORIES = {
         "16101659/ABC/11000,1000,3,11001,1002,12,11002,11003,14/0/lag_s,slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "two were removed and one of them could not keep that; it asks when all has long been quiet": (
+        "22000489/ABC/11000,11002,3000,11007,11003,5003,11006/0/lag_s,slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful,skews_s"
+    ),
     "one is out, and hears of an epoch whose secret it is not told": (
         "16008349/ABC/11000,11100,11201,11003,11005,14/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"
