@@ -88,7 +88,7 @@ class Reader:
         path, its stat."""
         keys = [sort_key(path) for path in paths]
         ours = "SELECT path, scan FROM version WHERE seq IS NOT NULL AND deleted = 0 AND path IN"
-        held = f"SELECT path, scan FROM held WHERE why < {NOTHING_LIES} AND path IN"
+        held = f"SELECT path, scan FROM held WHERE why != {NOTHING_LIES} AND path IN"
         return {
             path_of_key(key): unpack_scan(scan)
             for question in (ours, held)

@@ -22,7 +22,7 @@ SCHEMA_VERSION: Final = 6
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
-"""In `held`: reasons from this number on mean that nothing lies at the path."""
+"""In `held`: the reason that means that nothing lies at the path."""
 BUSY_TIMEOUT_MS: Final = 500
 """How long the loop waits for another program that holds a lock. No part of leftzmq waits for
 another one: there is one writer, and a checkpoint prevents nobody from reading or writing."""

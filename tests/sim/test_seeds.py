@@ -384,6 +384,12 @@ PLANS = {
         "20503809/ABC/11000,11102,10000,0,3,2000,11200,5,7,11005,11004/0/news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a rotten file is not given, its bit turns back, and it is deleted elsewhere": (
+        "20008149/ABC/11000,1,3,5,6,10,5001/0/news_twice,watch_lost,careful,skews_s"
+    ),
+    "the same, and its user restores it from a backup, which is not looked at yet": (
+        "20008149/ABC/11000,1,3,5,6,10,5001/0/lag_s,news_twice,watch_lost,careful,skews_s"
+    ),
     "a device is killed in the midst of its join, by one who is no root, and greets that one": (
         "18000129/ABC/11000,11100,11101,11201,11002,11003/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"

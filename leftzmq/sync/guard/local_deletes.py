@@ -28,7 +28,7 @@ from leftzmq.sync.guard.threshold import (
 from leftzmq.sync.versions.held_sightings import HeldSightings, still_true
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
-from leftzmq.sync.versions.withheld import WhyWithheld
+from leftzmq.sync.versions.withheld import REPLACED, WhyWithheld
 from leftzmq.tree.entry import Kind, Observed, ScanKey
 from leftzmq.tree.loss import loses
 from leftzmq.tree.path import parent_of
@@ -88,7 +88,7 @@ class _Allowed(Struct, frozen=True):
 class Unhave(Protocol):
     """sync/versions/resolver.Resolver.unhave."""
 
-    def __call__(self, path: str, seen: ScanKey | None, *, gone: bool) -> bool: ...
+    def __call__(self, path: str, seen: ScanKey | None, why: WhyWithheld) -> bool: ...
 
 
 class LocalDeletes(Side):
@@ -266,7 +266,7 @@ class LocalDeletes(Side):
         if not held or sighting.key is None or sighting.sight is Sight.GONE:
             return False
         path, found = sighting.path, held.at(sighting.path)
-        if found is not None and found.why is WhyWithheld.GIVES_WAY:
+        if found is not None and found.why in REPLACED:
             return found.key == sighting.key
         while path := parent_of(path):
             above = held.at(path)
@@ -374,8 +374,9 @@ class LocalDeletes(Side):
         """Whether a user wants back what we had there, and another device has it."""
         if self.state is not GuardState.REVERTING:
             return False
-        gone = sighting.sight is Sight.GONE
-        if not self._unhave(sighting.path, sighting.key, gone=gone):
+        is_gone = sighting.sight is Sight.GONE
+        why = WhyWithheld.WANTED if is_gone else WhyWithheld.GIVES_WAY
+        if not self._unhave(sighting.path, sighting.key, why):
             return False
         self._back.append(sighting.path)
         return True

@@ -8,7 +8,7 @@ own list of its chunks. If its stat still matches our index, it is a Problem. As
 device has the version, or the next one, ours is given up (Resolver.unhave). This makes a ticket
 like any other, except that the bad file on disk is replaced and goes into the trash. Nothing is
 given up while no other device has it, and nothing is announced: the version stays what it is, under
-the same writer and stamp.
+the same writer and stamp. If it is deleted elsewhere before it is back, the bad file goes with it.
 
 Knows rows and stats. Must not know how bytes are read, or fetched.
 """
@@ -26,6 +26,7 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
+from leftzmq.sync.versions.withheld import WhyWithheld
 
 MAX_PATHS: Final = 1_000
 """Files that are doubted, and files known to be bad. A further one is found at the next request for
@@ -100,7 +101,8 @@ class BitRot:
         if ours is None or ours.scan is None or ours.scan != bad.key:
             del self._bad[path]  # it was written, or replaced
             return []
-        if self._is_elsewhere(path, ours) and self._resolver.unhave(path, bad.key, gone=False):
+        why = WhyWithheld.ROTTEN
+        if self._is_elsewhere(path, ours) and self._resolver.unhave(path, bad.key, why):
             del self._bad[path]
             return [*self._show(bad, _AGAIN), PathsReconsidered(self.folder, (path,))]
         return self._show(bad, _ALONE)

@@ -17,7 +17,7 @@ from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
 from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.ticket import Ticket
-from leftzmq.sync.versions.withheld import WANTED_BACK, WhyWithheld
+from leftzmq.sync.versions.withheld import REPLACED, WANTED_BACK, WhyWithheld
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
     Entry,
@@ -64,7 +64,7 @@ class Resolver:
         held = self._index_view.held.at(path)
         if held is not None and held.why not in WANTED_BACK:
             return None
-        lies = held.key if held is not None and held.why is WhyWithheld.GIVES_WAY else None
+        lies = held.key if held is not None and held.why in REPLACED else None
         for _ in range(8):  # each round takes or outbids one version; rows are few
             rows = self._index_view.rows(path)
             ours = ours_of(rows)
@@ -104,6 +104,9 @@ class Resolver:
                     return None
                 case _:
                     if theirs.entry.deleted and not is_here:
+                        is_rotten = held is not None and held.why is WhyWithheld.ROTTEN
+                        if is_rotten and self._index_view.takes:
+                            return Ticket(theirs.entry, ours, False, False, lies)
                         self._index_view.held.let_be(path)
                         if path in self._index_view.given_up:
                             self._index_view.held.look_at(path)
@@ -338,11 +341,13 @@ class Resolver:
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)
         return True
 
-    def unhave(self, path: str, seen: ScanKey | None = None, *, gone: bool = True) -> bool:
+    def unhave(
+        self, path: str, seen: ScanKey | None = None, why: WhyWithheld = WhyWithheld.WANTED
+    ) -> bool:
         """The version that we had is not on disk any more, and is wanted back. It is ours no
         longer, and becomes a ticket where another device holds it, or a successor of it. seen: the
-        stat of our version; with gone=False the stat of what lies there instead and is to be
-        replaced. Returns False, and changes nothing, where no device holds such a version."""
+        stat of our version; for a reason of REPLACED the stat of what lies there instead. Returns
+        False, and changes nothing, where no device holds such a version."""
         rows = self._index_view.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.deleted:
@@ -352,7 +357,6 @@ class Resolver:
             return False
         key = seen or ours.scan
         if key is not None:
-            why = WhyWithheld.WANTED if gone else WhyWithheld.GIVES_WAY
             self._index_view.held.withhold(path, key, why, (ours.entry.stamp, ours.entry.writer))
         others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
         self._index_view.change_row(rows, ours, others)

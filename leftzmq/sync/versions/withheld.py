@@ -29,11 +29,13 @@ class WhyWithheld(IntEnum):
     GIVES_WAY = 3  # decided: our version is wanted back here, and what lies here moves to the trash
     # Our version is wanted back here, if a device has it; nothing is withheld.
     WANTED = NOTHING_LIES
+    ROTTEN = 5  # as GIVES_WAY, and no user wrote what lies here: it goes also where ours is deleted
 
 
 LET_BE_AT_ONCE: Final = 1_000
 UNDECIDED: Final = (WhyWithheld.LOST, WhyWithheld.TURNED, WhyWithheld.BELOW)
-WANTED_BACK: Final = (WhyWithheld.GIVES_WAY, WhyWithheld.WANTED)
+REPLACED: Final = (WhyWithheld.GIVES_WAY, WhyWithheld.ROTTEN)
+WANTED_BACK: Final = (*REPLACED, WhyWithheld.WANTED)
 NOTHING_TOLD: Final = (0, b"")
 
 
@@ -113,21 +115,23 @@ class Withheld:
     def look_at(self, path: str) -> None:
         """A look is to tell what lies there now."""
         self._let_be.append(path)
+            if found.why in REPLACED:
+                self._let_be.append(path)
 
     def let_be_unwanted(self, readers: int) -> None:
         """Files that are to be replaced by a version that no device holds any more, reachable or
         not, are all that is left at their paths. They are users' files from now on. readers: the
         bits of devices that do not count."""
-        if self.count(WhyWithheld.GIVES_WAY):
-            why = WhyWithheld.GIVES_WAY
-            for path in self._store.held_for_nobody(why, LET_BE_AT_ONCE, readers):
-                self.let_be(path)
+        for why in REPLACED:
+            if self.count(why):
+                for path in self._store.held_for_nobody(why, LET_BE_AT_ONCE, readers):
+                    self.let_be(path)
 
     def lies_in_the_way(self, path: str) -> bool:
         """Our version cannot come back: what lies there stays, and is announced beside it. Returns
         False where nothing was to be replaced."""
         found = self.at(path)
-        if found is None or found.why is not WhyWithheld.GIVES_WAY:
+        if found is None or found.why not in REPLACED:
             return False
         self.release(path)
         return True

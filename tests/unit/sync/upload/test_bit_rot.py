@@ -148,6 +148,51 @@ def test_who_touches_it_keeps_it_as_it_is(mesh: Mesh) -> None:
     assert (c.share / "d/f").read_bytes() == rotten and problems(b) == problems(c) == {}
 
 
+def given_up(mesh: Mesh) -> bytes:
+    """C asks B for what is rotten there, and nobody gives it to B. Returns the rotten bytes."""
+    a, b, c = mesh.devices.values()
+    shared(mesh, 100)
+    rotten = turn(b)
+    a.node.listener.on_get = lambda link, get, now: []  # type: ignore[method-assign]
+    c.start()
+    mesh.settle(5.0)
+    assert problems(b) == {"d/f": "ROTTEN"} and b.folder.index_view.ours("d/f") is None
+    return rotten
+
+
+@pytest.mark.parametrize("starts", [False, True], ids=["", "after a start"])
+def test_what_is_rotten_goes_when_others_delete_it(mesh: Mesh, starts: bool) -> None:
+    rotten = given_up(mesh)
+    a, b, c = mesh.devices.values()
+    if starts:
+        b.kill()
+    (a.share / "d/f").unlink()
+    a.scan()
+    mesh.settle(5.0)
+    if starts:
+        b.start()
+    mesh.settle(2 * NOT_GIVEN_S)
+    assert files(a) == files(b) == files(c) == {} and trashed(b) == [rotten]
+    assert problems(b) == problems(c) == {}
+
+
+@pytest.mark.parametrize("data", [None, b"of a user"], ids=["what it was", "an edit"])
+def test_what_a_user_put_there_is_judged_by_its_bytes_when_others_delete_it(
+    mesh: Mesh, data: bytes | None
+) -> None:
+    """Before it is looked at. What others deleted goes, whoever restored it."""
+    given_up(mesh)
+    a, b, c = mesh.devices.values()
+    (b.share / "d/f").write_bytes(data or (a.share / "d/f").read_bytes())
+    os.utime(b.share / "d/f", ns=(1, (a.share / "d/f").stat().st_mtime_ns))
+    (a.share / "d/f").unlink()
+    a.scan()
+    mesh.settle(5.0)
+    b.scan()
+    mesh.settle(2 * NOT_GIVEN_S)
+    assert files(a) == files(b) == files(c) == ({"d/f": data} if data else {})
+
+
 def test_bytes_that_cannot_be_read_are_fetched_again(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
