@@ -153,7 +153,10 @@ class Entry(Struct, frozen=True, gc=False):
         return self.writer == PRIVATE
 
     def seen_by(self, other: Entry) -> bool:
-        """Whether the maker of `other` had seen this version."""
+        """Whether the maker of `other` had seen this version. One that is only kept back is what it
+        was made from."""
+        if self.is_private and not self.counter:
+            return all(other.vector.saw(*pair) for pair in self.vector.pairs)
         return other.vector.saw(self.writer, self.counter)
 
     def leaps(self, ours: Entry | None) -> bool:
@@ -244,6 +247,12 @@ def private(entry: Entry, base: Entry | None, above: Entry | None) -> Entry:
         stamp=BELOW_ALL if above is None else above.stamp,
         vector=vector.with_own(PRIVATE, 1, base.writer if base else None),
     )
+
+
+def kept_back(entry: Entry, above: Entry) -> Entry:
+    """`entry` as a private version in the place of `above`, although nobody changed it here: who
+    saw it has seen this one."""
+    return replace(entry, writer=PRIVATE, stamp=above.stamp)
 
 
 def told(entry: Entry, life: Life, sequence: int) -> Entry:

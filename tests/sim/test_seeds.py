@@ -412,6 +412,9 @@ PLANS = {
         "20005716/AB/13000,3,6,10,13012,2000,13/0/lag_s,slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "what a receiver alone keeps in a folder was edited and deleted before that became a link": (
+        "20506656/AB/13000,0,2,3,22,23/0/news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

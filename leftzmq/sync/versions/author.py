@@ -15,6 +15,7 @@ from leftzmq.index.heads import Heads
 from leftzmq.tree.entry import (
     Entry,
     Observed,
+    kept_back,
     local_change,
     private,
     published_again,
@@ -83,8 +84,9 @@ class Author:
     def again(self, ours: Entry, above: Entry) -> tuple[Entry, int]:
         """`ours` above a concurrent winner that must not be taken, and its sequence."""
         sequence = self._heads.next_sequence()
-        entry = published_again(ours, above, self._heads.life, sequence)
-        return (private(entry, ours, above) if self.receives else entry), sequence
+        if self.receives:
+            return kept_back(ours, above), sequence
+        return published_again(ours, above, self._heads.life, sequence), sequence
 
     def tell(self, entry: Entry) -> tuple[Entry, int]:
         """A private version as one that is told from now on, and its sequence."""

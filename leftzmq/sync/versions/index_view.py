@@ -24,7 +24,7 @@ from leftzmq.sync.versions.counters import Recount, count
 from leftzmq.sync.versions.peer_counts import Lack
 from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
-from leftzmq.tree.entry import Entry, Kind, ScanKey, private
+from leftzmq.tree.entry import Entry, Kind, ScanKey, kept_back
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import folders_above, keys_below, path_of_key, sort_key
 from leftzmq.tree.version import Life
@@ -337,7 +337,7 @@ class IndexView:
         if not entry.deleted:
             self.given_up.pop(entry.path, None)
         if not (entry.is_private or entry.deleted) and self.is_below_private(entry.path):
-            entry = private(entry, entry, entry)
+            entry = kept_back(entry, entry)
         after: list[Row] = []
         if entry.is_private and self._keeps_to_itself(rows, entry):
             return
@@ -380,7 +380,7 @@ class IndexView:
                 rows = self.rows(path)
                 ours = ours_of(rows)
                 if ours is not None and not ours.entry.is_private:
-                    entry = private(ours.entry, ours.entry, ours.entry)
+                    entry = kept_back(ours.entry, ours.entry)
                     self.set_ours(rows, entry, self.next_sequence(), ours.scan, ours.noise)
 
     def _keeps_to_itself(self, rows: list[Row], entry: Entry) -> bool:

@@ -20,12 +20,12 @@ from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.sync.versions.withheld import REPLACED, WANTED_BACK, WhyWithheld
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
+    BELOW_ALL,
     Entry,
     Kind,
     Observed,
     ScanKey,
     joined,
-    private,
     with_other_deletes,
 )
 from leftzmq.tree.path import folders_above, keys_below, path_of_key
@@ -142,7 +142,7 @@ class Resolver:
             is_folder = ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted
             if is_folder or theirs.entry.deleted or theirs.entry.rank > ours.entry.rank:
                 continue
-            low = replace(ours, id=0, entry=private(ours.entry, ours.entry, None))
+            low = replace(ours, id=0, entry=replace(ours.entry, stamp=BELOW_ALL))
             high = replace(ours, holders=0, seq=None, scan=None)
             others = (row for row in rows if row is not ours)
             self._index_view.change(rows, [*others, high, low])

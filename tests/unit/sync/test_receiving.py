@@ -323,17 +323,29 @@ def test_what_comes_below_a_folder_that_is_kept_between_two_is_taken_and_told_to
     b.kill()
     mesh.cut.add(frozenset("AB"))
     b.start()
-    b.write("d/x", b"of b", mtime=1_700_000_000)
+    for name in ("d/x", "d/y", "d/z"):
+        b.write(name, b"of b", mtime=1_700_000_000)
     mesh.scan_all()
     mesh.settle()
     a.start()
     a.write("d", b"of a")
     mesh.scan_all()
     mesh.settle()
+    b.write("d/y", b"2 of b", mtime=1_700_000_009)
     os.utime(b.share / "d/x", (1_700_000_009, 1_700_000_009))
     mesh.scan_all()
     mesh.settle()
     assert c.tree() == b.tree() and a.tree().keys() == {"d"}
+    mesh.drop_news = True
+    b.write("d/z", b"2 of b")
+    mesh.scan_all()
+    mesh.settle(5.0)
+    (b.share / "d/z").unlink()
+    mesh.scan_all()
+    mesh.settle(5.0)
+    mesh.drop_news = False
+    mesh.settle()
+    assert c.tree() == b.tree(), "what C had there was B's, and B had seen it"
     assert c.folder.index_view.counters.tickets == 0 and c.folder.state.value == "idle"
 
 

@@ -7,7 +7,14 @@ from itertools import permutations, product
 import pytest
 from msgspec import structs
 
-from leftzmq.tree.entry import Entry, joined, published_again, with_other_deletes
+from leftzmq.tree.entry import (
+    Entry,
+    joined,
+    kept_back,
+    private,
+    published_again,
+    with_other_deletes,
+)
 from leftzmq.tree.reconcile import Verdict, reconcile
 from leftzmq.tree.version import Vector
 from tests.helpers.trees import content, deleted, file, folder, life, link, made
@@ -17,6 +24,7 @@ A2 = made("a", file(text="two", mtime=11), A1, 2)
 B_EDIT = made("b", file(text="bee", mtime=12), A1, 1)  # concurrent with A2
 D_OLD_EDIT = made("d", file(text="old", mtime=1), A1, 3)  # old mtime on a newer version
 C_GONE = deleted("c", A1, 4)
+A2_GONE = deleted("c", A2, 4)
 E_SAME = made("e", file(text="one", mtime=30), None, 5)
 B_FOLDER = made("b", folder())
 A_FOLDER = made("a", folder())
@@ -43,6 +51,11 @@ TABLE = [
     ("a concurrent file over our folder", B_FOLDER, made("a", file(mtime=9)), V.PUBLISH_AGAIN),
     ("our tombstone, and something higher", C_GONE, made("c", file(mtime=99)), V.TAKE),
     ("a link over a file, concurrent", A2, made("b", link(mtime=40)), V.TAKE_AND_COPY),
+    ("an edit of what was changed here alone", private(A2, A1, A1), B_EDIT, V.TAKE_AND_COPY),
+    ("an edit of what is only kept back", kept_back(A1, A1), A2, V.TAKE),
+    ("an edit beside what is only kept back", kept_back(A2, A2), B_EDIT, V.TAKE_AND_COPY),
+    ("a delete of an edit of what is only kept back", kept_back(A1, A1), A2_GONE, V.TAKE),
+    ("a delete beside what is only kept back", kept_back(A2, A2), C_GONE, V.PUBLISH_AGAIN),
 ]
 
 
