@@ -384,6 +384,10 @@ PLANS = {
         "20003134/AB/12000,0,1,2,3,4,12005,12001,12002,12003/0/news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "the folder of a file of rules is deleted, and the power goes before these rules end": (
+        "20004484/ABC/12000,0,14,12001,16,12007,22,25/0/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

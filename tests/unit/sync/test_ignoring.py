@@ -647,3 +647,20 @@ def test_nothing_is_at_rest_while_rules_of_a_file_that_is_gone_still_hold(
     assert names(b) == set() and a.folder.state is FolderState.SYNCING, "x.o is still to be told"
     mesh.settle()
     assert names(b) == {"x.o"} and a.folder.state is FolderState.IDLE
+
+
+def test_rules_whose_file_is_gone_end_though_the_agent_ends_before(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Its folder is gone, too: no walk passes the file, and its rules would hold on."""
+    rules(a, "*.o", path="d/.leftignore")
+    quiet(mesh)
+    shutil.rmtree(a.share / "d")
+    mesh.scan_all()
+    mesh.settle(RULES_STAY_S / 2)
+    assert not a.folder.keeping.keeps("d/x.o", Kind.FILE), "they rule on"
+    a.kill()
+    a.start()
+    b.write("d/x.o", b"kept now")
+    quiet(mesh)
+    assert text(a, "d/x.o") == b"kept now"
