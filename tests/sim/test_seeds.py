@@ -388,6 +388,10 @@ PLANS = {
         "20004484/ABC/12000,0,14,12001,16,12007,22,25/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "a file is kept again where its user put a folder that is ignored meanwhile": (
+        "20507834/ABC/12000,0,5,6,12100,12101,8,12003,16,18/0/lag_s,slow,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
