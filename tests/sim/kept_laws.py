@@ -15,13 +15,13 @@ from typing import Final
 
 from leftzmq.content.ids import chunk_id
 from leftzmq.errors import Problem, ProblemKind, RuleFault
-from leftzmq.sync.jobs import Job
+from leftzmq.sync.jobs import Apply, Job
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import Mistake, RuleFile, parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, Group, IgnoreRules, is_rule_file
-from leftzmq.tree.path import is_within, parent_of
+from leftzmq.tree.path import is_below, is_within, parent_of
 from leftzmq.wire import page as pages
 from leftzmq.wire.messages import Chunks, IndexPage, Message, News
 
@@ -100,7 +100,7 @@ def is_quiet(world: World) -> bool:
     if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
         return False
     for device in world.alive:
-        if not device.folder.scheduler.idle or _waits(device):
+        if laws.still_looks(device) or _waits(device):
             return False
     return next(differences(world), None) is None
 
@@ -289,7 +289,9 @@ class Secrets:
         self._kept.append(Secret(path, data, bytes(chunk_id(keys, data))))
 
     def changed(self) -> None:
-        """A user did something, or something befell a disk."""
+        """A user did something, or something befell a disk. Or a device heard of other rules: who
+        ended one in a shared file may ignore the secret by his local rules still, and so it is one
+        until others have that file."""
         if not self._kept:
             return
         devices = self._world.devices.values()
@@ -341,6 +343,9 @@ class Witness:
         self._begun: dict[int, tuple[Job, IgnoreRules | None]] = {}
         self._held_up: set[str] = set()  # folders that held something ignored at some time
         self._seen: dict[int, Inode] = {}  # what agents gave a name at which a user finds it
+        self._amid: dict[
+            str, Job
+        ] = {}  # by device: the last job in whose midst a user did something
 
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
@@ -368,11 +373,29 @@ class Witness:
         if not known or known[-1][1] is not rules:
             known.append((self._world.now, rules))
             self._note_held_up(device, rules)
+            self.secrets.changed()
 
     def changed_by_user(self, device: SimDevice) -> None:
         self.secrets.changed()
+        if device.job is not None:
+            self._amid[device.name] = device.job
         if device.alive and not device.waits:
             self._note_held_up(device, device.folder.keeping.rules)
+
+    def _was_put_amid(self, device: SimDevice, path: str, kind: Kind) -> bool:
+        """Whether it is, or lies in, a folder that a user put in the place of a file in the very
+        instant in which a job replaces that file. Names are exchanged, or moved, first, and looked
+        at after that: the folder gets its name back."""
+        job = device.job
+        if not isinstance(job, Apply) or self._amid.get(device.name) is not job:
+            return False
+        of_files = [
+            operation.path
+            for operation in job.operations
+            if operation.old is not None and operation.old.key.kind is not Kind.DIRECTORY
+        ]
+        is_folder = kind is Kind.DIRECTORY
+        return any(is_below(path, at) or (is_folder and path == at) for at in of_files)
 
     def _note_held_up(self, device: SimDevice, rules: IgnoreRules) -> None:
         for path, inode in device.hands.tree():
@@ -396,6 +419,8 @@ class Witness:
                 return
             _, knew = self._begun.get(id(device.job), (None, None))
             if knew is None or not is_ignored(knew, path, kind):
+                return
+            if self._was_put_amid(device, path, kind):
                 return
             rule = device.folder.keeping.rules.verdict(path, kind)
             if rule is not None and rule.group is not Group.LITTER:  # that goes with its folder

@@ -129,7 +129,7 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     if not world.sharing.agree(group):
         return False
     for device in group:
-        if not device.folder.scheduler.idle:
+        if still_looks(device):
             return False
         if world.sharing.misses_others(group) or world.sharing.own(device, group):
             continue
@@ -138,6 +138,12 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
             return False
     first = _whole_tree(world, group)
     return not any(_missing(world, device, group, first) for device in group)
+
+
+def still_looks(device: SimDevice) -> bool:
+    """Whether it looks at something now, or has set itself a walk of everything, because a file
+    was changed that has names which its index does not know."""
+    return not device.folder.scheduler.idle or device.folder.scheduler.unsure
 
 
 def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:

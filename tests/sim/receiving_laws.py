@@ -34,7 +34,7 @@ def is_quiet(world: World) -> bool:
     if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
         return False
     for device in world.alive:
-        if not device.folder.scheduler.idle or _waits(device):
+        if laws.still_looks(device) or _waits(device):
             return False
     return next(differences(world), None) is None
 

@@ -218,6 +218,21 @@ def test_a_secret_is_one_until_a_user_ends_its_rule(street: Street) -> None:
     assert street.text("B", "p") == "secret"
 
 
+def test_a_secret_is_none_any_more_where_its_rule_was_ended_by_one_who_ignores_it_still(
+    street: Street,
+) -> None:
+    street.write("A", ".leftignore", "p\n")
+    street["C"].tune_ignore(["p"])
+    street.settle()
+    street.write("A", "p", "secret")
+    street.witness.secrets.add("p", b"secret")
+    street.delete("C", ".leftignore")
+    assert street.witness.secrets._kept, "A and B have not heard of it"
+    street.settle()
+    assert not street.witness.secrets._kept
+    assert street.text("B", "p") == "secret"
+
+
 def test_a_secret_that_is_told_is_found(street: Street) -> None:
     street["A"].tune_ignore(["p"])
     street.write("A", "p", "secret")

@@ -414,6 +414,28 @@ PLANS = {
     ),
     "what a receiver alone keeps in a folder was edited and deleted before that became a link": (
         "20506656/AB/13000,0,2,3,22,23/0/news_lost,news_twice,watch_lost,careful,skews_s"
+    "the folder of a file of rules is deleted, and the power goes before these rules end": (
+        "20004484/ABC/12000,0,14,12001,16,12007,22,25/0/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a file is kept again where its user put a folder that is ignored meanwhile": (
+        "20507834/ABC/12000,0,5,6,12100,12101,8,12003,16,18/0/lag_s,slow,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+    "a file gets a second name and is written to by it, where nobody else keeps the first one": (
+        "20009154/AB/12000,0,2,12100,14,23,24/0/lag_s,slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
+    "rules change while an agent is down that knew of files which are not where they were made": (
+        "20006074/AB/12000,1000,0,1,4,6,9,12001/0/news_twice,watch_lost,careful,skews_s"
+    ),
+    "who ends a rule for all goes on to ignore by one of his own what another one keeps secret": (
+        "20007654/AB/12000,0,1,2,3,4,12100,5,6,12006,12002,12004/0/lag_s,slow,news_lost,"
+        "news_twice,watch_lag_s,watch_lost,careful,skews_s"
+    ),
+    "a file turns into a folder with ignored things in the instant in which it is moved aside": (
+        "20506014/AB/12000,9000,0,1,2,3,12100,5,12002,7,8,11/0/lag_s,slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful,skews_s"
     ),
 }
 DISKS = {

@@ -156,7 +156,8 @@ class SimDevice(Device):
         self.job: Job | None = None  # running now
         self._blind = False
         self._lost: Folder | None = None  # had the damaged index
-        self.forgot_leftings = False  # it ended before the rebuilt index knew its own
+        # It ended before the rebuilt index knew its own, or before a walk found where they were.
+        self.forgot_leftings = False
         self._indexed: dict[bytes, Entry] = {}  # what its index has, while it does not run
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._taken: list[Job] = []  # by a worker, which has not run it yet
@@ -364,7 +365,7 @@ class SimDevice(Device):
         database = self.index.read_bytes()
         log = wal.read_bytes() if wal.exists() else b""
         self.world.index_trap.clear(self.index)
-        self.forgot_leftings |= self._blind
+        self.forgot_leftings |= self._blind or self._misses_leftings()
         self._indexed = {} if cut or self._blind else self._indexed_now()
         self.end()
         if cut:
@@ -376,6 +377,12 @@ class SimDevice(Device):
             self.durable_wal, self.durable_salt = len(log), _salt(log)
         self.state = (database, log) if database else None
         self.world.wires.forget(self)
+
+    def _misses_leftings(self) -> bool:
+        """Whether some `.lefting` of its own is not where it was made. Which ones these are is kept
+        in memory only."""
+        leftings = self.folder.applier.leftings
+        return bool(leftings._missing or leftings._ledger._replaced)
 
     def put_state(self, state: State | None) -> None:
         """Another state directory is there at the next start."""

@@ -236,7 +236,7 @@ class _Scanner:
             other = folder.spelled(name_of(path))
             return self._gone(path, join(parent_of(path), other) if other else "")
         if self._is_ignored(path, stat.kind):
-            return self._ignored(path)
+            return self._ignored(path, stat)
         if stat.kind is None:
             return self._problem(path, ProblemKind.SPECIAL)
         if not is_rule_file(path) and not self._knows_rules_of(parent_of(path)):
@@ -284,17 +284,18 @@ class _Scanner:
         found = Observed(path, Kind.SYMLINK, mtime_ns=key.mtime_ns, content=ContentId(target))
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
 
-    def _ignored(self, path: str) -> Sighting:
+    def _ignored(self, path: str, stat: Stat) -> Sighting:
         """What is at the path is ignored. If our index has something of a kind there that is kept,
         that is gone."""
         key = self._known(path)
         if key is None or self._is_ignored(path, key.kind):
-            return Sighting(path, Sight.IGNORED)
+            return Sighting(path, Sight.IGNORED, None if stat.kind is None else stat.key())
         return Sighting(path, Sight.GONE, key)
 
     def _gone(self, path: str, other: str = "") -> Sighting:
         key = self._known(path)
-        if self._is_ignored(path, None if key is None else key.kind):
+        kinds = (None, Kind.DIRECTORY) if key is None else (key.kind,)
+        if all(self._is_ignored(path, kind) for kind in kinds):
             return Sighting(path, Sight.IGNORED)
         return Sighting(path, Sight.GONE, key, other=other)
 

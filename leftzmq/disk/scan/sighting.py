@@ -20,7 +20,7 @@ class Sight(Enum):
     GONE = auto()  # nothing is there; `key` is the last one in our index
     RESTLESS = auto()  # changed while it was read, or too young to be trusted: look again
     PROBLEM = auto()  # cannot be synced or read: `problem` is set
-    IGNORED = auto()  # by a rule: whatever is there or not, it is not looked at
+    IGNORED = auto()  # by a rule, and not read: `key` is what is there; None: not known
 
 
 class RulesRead(Struct, frozen=True):

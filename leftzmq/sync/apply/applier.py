@@ -172,7 +172,10 @@ class Applier:
     def on_looked(self, fact: Looked, now: float) -> Outputs:
         """Work can go on at paths that were looked at, and at those that waited for the look."""
         for seen in fact.sightings:
-            if seen.sight is Sight.SAME and self._resolver.stands(seen.path):
+            is_told = seen.sight is Sight.SAME and self._resolver.stands(seen.path)
+            if seen.sight is Sight.IGNORED and seen.key is not None:
+                is_told = self._resolver.saw_ignored(seen.path, seen.key.kind)
+            if is_told:
                 self._window.consider(seen.path)
         return [*self._in_the_way(fact, now), *self.go_on(now)]
 

@@ -199,7 +199,15 @@ class Keeping:
         if unfinished or self._store.meta(_LISTS) != self._lists:
             self._judge("")
             self._first_walk_comes = True
-        return [*self._show_all_faults(), *self.much.start()]
+        return [*self._show_all_faults(), *self.much.start(), *self._look_for_gone()]
+
+    def _look_for_gone(self) -> Outputs:
+        """An earlier life ended while files of rules ruled on that were gone. If their folder is
+        gone, too, no walk passes them."""
+        files = [path for path, _, _ in self._store.rule_files()]
+        known = self._store.scan_keys(files)
+        gone = tuple(path for path in files if path not in known)
+        return [RescanWanted(self._folder, gone)] if gone else []
 
     def on_local_rules_set(self, fact: LocalRulesSet, now: float) -> Outputs:
         return self.tune(fact.ignore, litter=fact.litter, only=fact.only)

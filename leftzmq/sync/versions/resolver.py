@@ -155,6 +155,16 @@ class Resolver:
         base = self._index_view.base(path)
         return base is not None and self._index_view.keeps(path, base.entry.kind)
 
+    def saw_ignored(self, path: str, kind: Kind) -> bool:
+        """A look saw something of this kind at a path, which we do not keep. What we had there of
+        another kind, when we stopped keeping the path, is gone, as if nothing lay there. Returns
+        whether a look was to tell that."""
+        base = self._index_view.base(path)
+        if base is None or base.entry.kind is kind or not self._may_be_base(path):
+            return False
+        self._index_view.drop_base(path)
+        return True
+
     def may_lie(self, entry: Entry, *paths: str) -> None:
         """An operation may have put something at these paths, which is not ours yet. At the entry's
         own path that is this version. A look is to tell."""

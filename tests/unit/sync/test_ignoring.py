@@ -647,3 +647,50 @@ def test_nothing_is_at_rest_while_rules_of_a_file_that_is_gone_still_hold(
     assert names(b) == set() and a.folder.state is FolderState.SYNCING, "x.o is still to be told"
     mesh.settle()
     assert names(b) == {"x.o"} and a.folder.state is FolderState.IDLE
+
+
+def test_rules_whose_file_is_gone_end_though_the_agent_ends_before(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Its folder is gone, too: no walk passes the file, and its rules would hold on."""
+    rules(a, "*.o", path="d/.leftignore")
+    quiet(mesh)
+    shutil.rmtree(a.share / "d")
+    mesh.scan_all()
+    mesh.settle(RULES_STAY_S / 2)
+    assert not a.folder.keeping.keeps("d/x.o", Kind.FILE), "they rule on"
+    a.kill()
+    a.start()
+    b.write("d/x.o", b"kept now")
+    quiet(mesh)
+    assert text(a, "d/x.o") == b"kept now"
+
+
+def test_what_is_kept_again_waits_for_an_ignored_thing_that_lies_in_its_place(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write("c", b"others have it")
+    quiet(mesh)
+    local(mesh, a, "c")
+    (a.share / "c").unlink()
+    a.write("c/x", b"of a folder that is ignored")
+    local(mesh, a, "c/")
+    mesh.scan_all()
+    mesh.settle()
+    assert problems(a) == {"c": ProblemKind.IGNORED_IN_THE_WAY}
+    shutil.rmtree(a.share / "c")
+    mesh.now += 60
+    quiet(mesh)
+    assert text(a, "c") == b"others have it"
+
+
+def test_where_only_folders_are_kept_again_one_that_is_gone_is_asked_for(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write("c/x", b"others have it")
+    quiet(mesh)
+    local(mesh, a, "*")
+    shutil.rmtree(a.share / "c")
+    local(mesh, a, "*", "!*/")
+    quiet(mesh)
+    assert (a.share / "c").is_dir() and not (a.share / "c/x").exists()
