@@ -414,6 +414,7 @@ PLANS = {
     ),
     "what a receiver alone keeps in a folder was edited and deleted before that became a link": (
         "20506656/AB/13000,0,2,3,22,23/0/news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
     "the folder of a file of rules is deleted, and the power goes before these rules end": (
         "20004484/ABC/12000,0,14,12001,16,12007,22,25/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"

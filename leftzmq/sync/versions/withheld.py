@@ -109,14 +109,12 @@ class Withheld:
         """Our version is not wanted back any more: what lies there is a user's file."""
         if (found := self.at(path)) is not None:
             self.release(path)
-            if found.why is WhyWithheld.GIVES_WAY:
+            if found.why in REPLACED:
                 self.look_at(path)
 
     def look_at(self, path: str) -> None:
         """A look is to tell what lies there now."""
         self._let_be.append(path)
-            if found.why in REPLACED:
-                self._let_be.append(path)
 
     def let_be_unwanted(self, readers: int) -> None:
         """Files that are to be replaced by a version that no device holds any more, reachable or
