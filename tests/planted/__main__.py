@@ -13,15 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from .bug import Bug, plant
-from .copied import check_whose_code_runs, copy_of_the_tree
+from .copied import check_whose_code_runs, copy_of_the_tree, end_all
 from .programme import BUGS
 from .rings import LAW_TESTS, Caught, Missed, simulated, tested
 
@@ -55,7 +57,8 @@ def main() -> int:
     os.nice(NICENESS)
     tell = as_json if options.json else as_line
     began = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with ThreadPoolExecutor(AT_ONCE) as pool, _ended_with_us():
         whole = pool.submit(unbroken, bugs, options.seeds)
         verdicts = []
         for verdict in pool.map(lambda bug: verdict_on(bug, options.seeds), bugs):
@@ -70,6 +73,16 @@ def main() -> int:
         took = time.monotonic() - began
         print(f"{caught} of {len(bugs)} caught; {options.seeds} seeds at most; {took:.0f} s")
     return 0 if caught == len(bugs) and not complaint else 1
+
+
+@contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """What runs in the copies ends when this program is ended, also by a signal."""
+    try:
+        yield
+    except BaseException:
+        end_all()
+        raise
 
 
 def verdict_on(bug: Bug, seeds: int) -> Verdict:

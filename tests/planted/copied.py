@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,9 +38,16 @@ def copy_of_the_tree() -> Iterator[Path]:
         yield tree
 
 
+_started: Final[set[subprocess.Popen[str]]] = set()
+_over = threading.Event()
+
+
 def start(tree: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Python over the code of the copy, as the leader of a group of its own; stderr is stdout."""
-    return subprocess.Popen(
+    """Python over the code of the copy, as the leader of a group of its own; stderr is stdout.
+    Raises RuntimeError after `end_all`."""
+    if _over.is_set():
+        raise RuntimeError("all was ended")
+    process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=tree,
         env=os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": WIDE},
@@ -47,10 +56,28 @@ def start(tree: Path, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    _started.add(process)
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End it, and what it started."""
+    _started.discard(process)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def end_all() -> None:
+    """Whoever ends this program need not look for what it started."""
+    _over.set()
+    for process in list(_started):
+        end(process)
 
 
 def check_whose_code_runs(tree: Path) -> None:
     """An installed package would be found unbroken whatever is planted. Raises RuntimeError."""
-    said, _ = start(tree, "-c", "import leftzmq; print(leftzmq.__file__)").communicate()
+    process = start(tree, "-c", "import leftzmq; print(leftzmq.__file__)")
+    said, _ = process.communicate()
+    end(process)
     if not Path(said.strip()).is_relative_to(tree):
         raise RuntimeError(f"not the copy's code would run: {said}")

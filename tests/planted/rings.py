@@ -5,10 +5,7 @@ Knows how each is run in a copy and what its output says. Must not know what was
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Container, Iterator
@@ -17,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .copied import start
+from .copied import end, start
 
 LAW_TESTS: Final = ("tests/unit/sync/versions/test_laws.py", "tests/unit/tree/test_laws_plan.py")
 PATIENCE_S: Final = 600.0
@@ -80,19 +77,12 @@ def tested(tree: Path, tests: tuple[str, ...]) -> Caught | Missed:
 def _lines(tree: Path, *arguments: str) -> Iterator[Iterator[str]]:
     """The output of a process, line by line; leaving ends it and what it started."""
     process = start(tree, *arguments)
-    patience = threading.Timer(PATIENCE_S, _end, (process,))
+    patience = threading.Timer(PATIENCE_S, end, (process,))
     patience.start()
     try:
         assert process.stdout is not None
         yield (line.rstrip("\n") for line in process.stdout)
     finally:
         patience.cancel()
-        _end(process)
+        end(process)
         process.communicate()
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
