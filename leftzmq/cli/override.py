@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path
 from leftzmq.cli.format.event_lines import printable
-from leftzmq.cli.shell import json_text
+from leftzmq.cli.shell import json_text, says_yes
 from leftzmq.config import load_device
 from leftzmq.errors import UsageError, counted
 from leftzmq.transport.ipc.client import ask
@@ -54,7 +54,7 @@ def override(options: argparse.Namespace) -> int:
             return 0
         if not sys.stdin.isatty():
             raise UsageError("nobody can be asked", "override", "say --yes, or use a terminal")
-        if not _says_yes():
+        if not says_yes("Put what is here in their place, on all devices?"):
             print("nothing was changed")
             return 1
     done = Overridden.of(ask(state, "override", fields | {"listed": found.listed}, ANSWER_S))
@@ -66,16 +66,6 @@ def override(options: argparse.Namespace) -> int:
         " their trash"
     )
     return 0
-
-
-def _says_yes() -> bool:
-    """Ask. Ctrl-C, and the end of the input, are a no."""
-    print("Put what is here in their place, on all devices? [y/N] ", end="", flush=True)
-    try:
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    except KeyboardInterrupt:
-        print()
-        return False
 
 
 def _show(found: Overridden) -> None:

@@ -57,6 +57,17 @@ def guarded(
         streams.settle()
 
 
+def says_yes(question: str) -> bool:
+    """Ask the person at the terminal. Enter alone, Ctrl-C and the end of the input are a no. The
+    question is on stderr: what a script reads stays whole."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return False
+
+
 def json_text(value: object, indent: int | None = 2) -> str:
     """Return JSON that contains all of `value` and cannot steer a terminal: unprintable characters
     are escaped. If the output is not UTF-8, all characters beyond ASCII are escaped, too."""

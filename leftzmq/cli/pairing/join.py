@@ -21,7 +21,7 @@ from leftzmq.cli.pairing.join_plan import plan_lines, read_plan, wait_until_gone
 from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.service.up import ensure_agent, stop_agent
-from leftzmq.cli.shell import json_text
+from leftzmq.cli.shell import json_text, says_yes
 from leftzmq.config import Endpoint, load_device
 from leftzmq.config.places import rename_made
 from leftzmq.content.key_text import key_beginning
@@ -348,7 +348,7 @@ def _answered(
         return None
     for line in plan_lines(plan):
         screen.say(line)
-    if not _says_yes(screen):
+    if not says_yes("Go on?"):
         ask(state, "join_no", folder)
         with screen.changing() as show:
             show("leaving again")
@@ -357,13 +357,3 @@ def _answered(
         raise UsageError("was not joined", joined["path"], "name another directory")
     ask(state, "join_yes", folder)
     return plan
-
-
-def _says_yes(screen: Screen) -> bool:
-    """Ask. Ctrl-C, and the end of the input, are a no."""
-    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-    try:
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    except KeyboardInterrupt:
-        screen.say("")
-        return False

@@ -1,7 +1,9 @@
-"""What `leftzmq share --ask` shows of a device that waits, and how often it asks."""
+"""Questions to the person at the terminal: a yes or no, and what `leftzmq share --ask` shows of a
+device that waits, and how often it asks."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from leftzmq.cli import shell
 from leftzmq.cli.pairing import questions
 from leftzmq.cli.pairing.first_sync import Screen
 from leftzmq.cli.pairing.questions import Questions, how_to_answer, name_shown, who_waits
@@ -163,3 +166,25 @@ def test_without_a_terminal_the_commands_are_said_once(
     said = capsys.readouterr().err
     assert said.count("wants to join docs-k3x9: leftzmq invite allow ") == 1
     assert agent.answered == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [("y\n", True), ("YES \n", True), ("\n", False), ("n\n", False), ("", False)],
+)
+def test_only_a_yes_is_a_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, means: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert shell.says_yes("Go on?") is means
+    said = capsys.readouterr()
+    assert said.err == "Go on? [y/N] " and not said.out, "a script reads stdout"
+
+
+def test_ctrl_c_at_a_question_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    assert not shell.says_yes("Go on?")
