@@ -64,6 +64,9 @@ STORIES = {
         "22000489/ABC/11000,11002,3000,11007,11003,5003,11006/0/lag_s,slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "one founds a roster beside another, and who should tell the two is removed before that": (
+        "25002839/ABC/11000,1,10,11001,11002/0/lag_s,news_lost,watch_lag_s,watch_lost,careful,skews_s"
+    ),
     "one is out, and hears of an epoch whose secret it is not told": (
         "16008349/ABC/11000,11100,11201,11003,11005,14/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"

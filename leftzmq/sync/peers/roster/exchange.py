@@ -67,6 +67,8 @@ follows a removal is on its way, or is withheld."""
 TOLD_AFTER_S: Final = 10.0
 ASKED_AGAIN_S: Final = 60.0
 MENDED_AGAIN_S: Final = 10.0
+ANSWERED_AGAIN_S: Final = 30.0
+"""Less than OFFER_AGAIN_S: whoever could not take an answer gets it once more."""
 MAX_ASKED: Final = 8
 """Epochs that one device is asked for at once."""
 
@@ -111,6 +113,8 @@ class RosterExchange:
         # was told the whole roster because it named an old epoch.
         self._asked: dict[tuple[DeviceKey, str], set[bytes]] = {}
         self._mended: dict[tuple[DeviceKey, str], float] = {}
+        # Likewise: the digests, its and ours, that were answered last, and when.
+        self._answers: dict[tuple[DeviceKey, str], tuple[tuple[bytes, bytes], float]] = {}
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -174,7 +178,7 @@ class RosterExchange:
         for it."""
         device = fact.link.device
         out: Outputs = []
-        for noted in (self._asked, self._mended):
+        for noted in (self._asked, self._mended, self._answers):
             for key in [key for key in noted if key[0] == device]:
                 del noted[key]
         for folder in self._shared_with(device):
@@ -200,9 +204,22 @@ class RosterExchange:
             return [*out, *self._taken(fact, folder, device, is_new_here, now)]
         if not fact.said.statements:
             if fact.said.digest != folder.roster.digest():
-                return self._told_all(folder, device)
+                return self._answered(folder, device, fact.said.digest, now)
             return self._wanted(folder, device)
         return self._taken(fact, folder, device, is_new_here, now)
+
+    def _answered(
+        self, folder: FolderRoster, device: DeviceKey, said: bytes, now: float
+    ) -> Outputs:
+        """Send a device all that we have, and our digest behind it: if it has more by then, it
+        answers that. Digests that were answered stay so for a while, as what one of the two may not
+        take yet keeps them apart."""
+        digests = (said, folder.roster.digest())
+        answered, at = self._answers.get((device, folder.id), (None, now))
+        if answered == digests and now < at + ANSWERED_AGAIN_S:
+            return []
+        self._answers[device, folder.id] = digests, now
+        return [*self._told_all(folder, device), *self._told(folder, device, None)]
 
     def _taken(
         self,

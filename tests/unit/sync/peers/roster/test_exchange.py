@@ -18,11 +18,14 @@ from leftzmq.sync.facts import (
     LinkClosed,
     LinkOpened,
     OurAddressesFound,
+    RosterArrived,
     RosterGrew,
 )
 from leftzmq.sync.link import Link, Way
+from leftzmq.sync.peers.roster.exchange import ANSWERED_AGAIN_S
 from leftzmq.sync.peers.roster.making import Newcomer
 from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, Message, RosterPart, Welcome
+from leftzmq.wire.roster_part import RosterSaid
 from tests.helpers.members import Members
 from tests.sim.node import FOLDER
 
@@ -92,6 +95,32 @@ def test_what_overtakes_the_greeting_is_said_again(tmp_path: Path) -> None:
     mesh.settle()
     assert mesh.roster("A").digest() == mesh.roster("B").digest()
     assert not a.folder.first_reading.is_reading(b.key)
+
+
+def test_who_hears_more_than_it_has_learns_of_the_rest_too(tmp_path: Path) -> None:
+    """One device says its digest, and what it has on top of the other's was lost."""
+    mesh = Members(tmp_path, "AB")
+    mesh.begins("AB")
+    a, b = mesh["A"], mesh["B"]
+    mesh.loses = lambda to, message: isinstance(message, RosterPart)
+    for device, port in ((a, 1), (b, 2)):
+        device.take(OurAddressesFound((f"tcp://10.0.0.1:{port}",)))
+    mesh.settle()
+    mesh.loses = lambda to, message: False
+    assert mesh.roster("A").digest() != mesh.roster("B").digest()
+    link = Link(b.key, Way.DIALED)
+    b.take(RosterArrived(Link(a.key, Way.CAME), FOLDER, RosterSaid(mesh.roster("A").digest())))
+    mesh.settle()
+    assert mesh.roster("A").digest() == mesh.roster("B").digest()
+    for _ in range(2):  # what one of the two may not take keeps them apart
+        mesh.settle(ANSWERED_AGAIN_S + 1)
+        a.sent.clear()
+        for _ in range(9):
+            a.take(RosterArrived(link, FOLDER, RosterSaid(bytes(16))))
+        mesh.settle(0.1)
+        assert len([each for each in a.sent if isinstance(each, RosterPart)]) == 2, (
+            "all, and digest"
+        )
 
 
 def test_a_roster_is_kept_across_a_start(three: Members) -> None:
