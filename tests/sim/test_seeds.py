@@ -423,6 +423,10 @@ PLANS = {
         "20507834/ABC/12000,0,5,6,12100,12101,8,12003,16,18/0/lag_s,slow,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a link takes the place of a folder in which something is ignored, which is looked at": (
+        "12101534/ABC/12000,10000,0,1,3,4,6,7,8,12002,11/1/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
     "a file gets a second name and is written to by it, where nobody else keeps the first one": (
         "20009154/AB/12000,0,2,12100,14,23,24/0/lag_s,slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"

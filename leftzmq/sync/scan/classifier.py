@@ -32,7 +32,9 @@ under one spelling, whatever was written to the file under another one."""
 ENTERED_MAX: Final = 1_000
 OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
 """Problems of paths at which a version cannot be put. That nothing is there does not solve them."""
-NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
+NOT_IN_A_STAT: Final = frozenset(
+    (ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN, ProblemKind.IGNORED_IN_THE_WAY)
+)
 """Problems that a stat cannot solve, even when it is still the stat of our index."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 NOT_SEEN: Final = TRIED_AGAIN | {ProblemKind.MOUNT_GONE}

@@ -444,6 +444,25 @@ def test_an_ignored_thing_in_the_way_changes_nobody_s_tree(
     assert text(b, "x") == b"a file now" and text(b, "z") == b"a file, too"
 
 
+def test_an_ignored_thing_stays_in_the_way_though_a_look_sees_its_folder_as_it_was(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    local(mesh, b, "cache/")
+    a.write("x/one", b"1")
+    quiet(mesh)
+    b.write("x/cache/two", b"B's own")
+    shutil.rmtree(a.share / "x")
+    a.write("x", b"a file now")
+    mesh.scan_all()
+    mesh.settle()
+    mesh.settle(5.0)  # it was tried once more just now
+    touched(mesh, b, "x")
+    assert problems(b) == {"x": ProblemKind.IGNORED_IN_THE_WAY}
+    shutil.rmtree(b.share / "x")
+    quiet(mesh)
+    assert text(b, "x") == b"a file now"
+
+
 def test_rules_that_are_removed_first_with_their_folder_do_not_tell_what_they_ignored(
     mesh: Mesh, a: Device, b: Device
 ) -> None:
