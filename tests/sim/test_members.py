@@ -64,7 +64,7 @@ STORIES = {
         "22000489/ABC/11000,11002,3000,11007,11003,5003,11006/0/lag_s,slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"
     ),
-    "two removed each other, and one of them waits for the other's bytes in the place of rotten ones": (
+    "two removed each other, and one waits for the other's bytes in the place of rotten ones": (
         "25011709/ABC/11000,4,5000,11001,11007/1/news_lost,watch_lost,careful,skews_s"
     ),
     "one founds a roster beside another, and who should tell the two is removed before that": (
