@@ -99,6 +99,8 @@ class Faults:
             self._folder_comes(device)
         self._world.wires.cut.clear()
         for device in self._world.devices.values():
+            if device.paused:
+                device.pause()
             for name in sorted(device.unlisted) if device.acquaintance is None else ():
                 device.list_peer(self._world.devices[name])
         self._world.wires.refresh()
@@ -368,6 +370,19 @@ class Faults:
                 device.list_peer(other)
 
         self._world.after(chance.choice((0.1, 1.0, 5.0, 30.0)), back)
+
+    def pause(self, device: SimDevice, chance: random.Random) -> None:
+        """A user pauses the folder, or another device, or resumes it, and resumes all later. The
+        others are paused as they were."""
+        others = [name for name in self._world.devices if name != device.name]
+        changed = FOLDER if not others or chance.random() < 0.5 else chance.choice(others)
+        device.pause(*(device.paused ^ {changed}))
+
+        def resume() -> None:
+            if device.paused and not self._over:
+                device.pause()
+
+        self._world.after(chance.choice((0.3, 2.0, 10.0, 30.0)), resume)
 
     def lose_state(self, device: SimDevice, chance: random.Random) -> None:
         """Its state is lost. Never while its share is away: an agent that knows no share makes one
@@ -907,10 +922,11 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "unlist peer": Faults.unlist_peer,
     "cannot exchange": Faults.cannot_exchange,
     "wait for folder": Faults.wait_for_folder,
+    "pause": Faults.pause,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-10]
-"""Faults that happen to any device at any time. The last ten are not among them: faults of mounts
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-11]
+"""Faults that happen to any device at any time. The last eleven are not among them: those of mounts
 happen only to devices that have one, those of indexes and bits only in some seeds, and the kind of
 a disk is fixed from the beginning."""
 FAULT_WEIGHTS: Final = {

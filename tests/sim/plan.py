@@ -120,6 +120,7 @@ def _planned(
         more += _folding(seed, names, span)
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
+    more += _pauses(seed, names, span)
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
     decisions = _decisions(seed, names, span) if are_members_decided else []
     more += decisions
@@ -223,6 +224,12 @@ def _unlisted_peers(seed: int, names: str, span: float) -> list[Step]:
     """A user takes a peer out of peer.toml for a while."""
     what = Step(8000, 0.0, "", "unlist peer")
     return _now_and_then(seed, names, span, "unlisted", 0.1, (1, 2, 4), what)
+
+
+def _pauses(seed: int, names: str, span: float) -> list[Step]:
+    """A user pauses the folder, or another device."""
+    what = Step(14_000, 0.0, "", "pause")
+    return _now_and_then(seed, names, span, "pauses", 0.1, (1, 2, 5), what)
 
 
 def has_roster(seed: int) -> bool:

@@ -109,6 +109,8 @@ class Wires:
         pair = frozenset((wire.dialer.name, wire.accepter.name))
         if wire.dialer.unlisted & pair or wire.accepter.unlisted & pair:
             return False
+        if wire.dialer.paused & pair or wire.accepter.paused & pair:
+            return False
         return wire.dialer.alive and wire.accepter.alive and pair not in self.cut
 
     def _dial(self, wire: Wire) -> None:

@@ -26,6 +26,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Fact,
     LinkClosed,
+    PausesSet,
     PeerListed,
     PeerUnlisted,
     Started,
@@ -149,6 +150,7 @@ class SimDevice(Device):
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
         self.unlisted: set[str] = set()  # devices that are not in its list of peers now
+        self.paused: set[str] = set()  # other devices, and FOLDER, until they are resumed
         self.acquaintance: Acquaintance | None = (
             None  # None: it lists whom it dials, or is dialed by
         )
@@ -215,8 +217,23 @@ class SimDevice(Device):
         except Crash:
             self._end_doomed()
             return
+        if self.paused:
+            self.handle(self._pauses())
         self.take(Started())
         wires.refresh()
+
+    def pause(self, *names: str) -> None:
+        """Its user pauses these devices, and FOLDER, and resumes all others. It stays so across
+        starts."""
+        self.paused = set(names)
+        if self.alive:
+            self.take(self._pauses())
+        self.world.wires.refresh()
+
+    def _pauses(self) -> PausesSet:
+        devices = self.world.devices
+        keys = frozenset(devices[name].key for name in self.paused if name in devices)
+        return PausesSet(frozenset({FOLDER} & self.paused), keys)
 
     def list_peer(self, other: SimDevice) -> None:
         """A user puts the other device into peer.toml again."""
