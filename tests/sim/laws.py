@@ -132,6 +132,8 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     for device in group:
         if still_looks(device):
             return False
+        if _waits_a_while(device):
+            return False
         if world.sharing.misses_others(group) or world.sharing.own(device, group):
             continue
         tickets = device.folder.index_view.counters.tickets
@@ -145,6 +147,13 @@ def still_looks(device: SimDevice) -> bool:
     """Whether it looks at something now, or has set itself a walk of everything, because a file
     was changed that has names which its index does not know."""
     return not device.folder.scheduler.idle or device.folder.scheduler.unsure
+
+
+def _waits_a_while(device: SimDevice) -> bool:
+    """Whether it tries soon once more to put something into a folder that is not there. What its
+    user put in the place of the folder may be there for ever; then it tries no more."""
+    active = device.folder.applier._window.active.values()
+    return any(each.no_folder_since is not None and each.retry_at > 0.0 for each in active)
 
 
 def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:

@@ -67,6 +67,10 @@ STORIES = {
     "two removed each other, and one waits for the other's bytes in the place of rotten ones": (
         "25011709/ABC/11000,4,5000,11001,11007/1/news_lost,watch_lost,careful,skews_s"
     ),
+    "one who may only read renamed a folder, and hears late of a file in it": (
+        "25314519/ABC/11000,11102,0,4,4003,5001,11001,11002,11200,4008/0/slow,news_lost,news_twice,"
+        "watch_lost,careful,skews_s"
+    ),
     "one founds a roster beside another, and who should tell the two is removed before that": (
         "25002839/ABC/11000,1,10,11001,11002/0/lag_s,news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),
