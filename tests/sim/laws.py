@@ -132,9 +132,11 @@ def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
     for device in group:
         if still_looks(device):
             return False
-        if _waits_a_while(device):
-            return False
-        if world.sharing.misses_others(group) or world.sharing.own(device, group):
+        if world.sharing.misses_others(group):
+            continue
+        if world.sharing.own(device, group):
+            if _waits_a_while(device):
+                return False
             continue
         tickets = device.folder.index_view.counters.tickets
         if not _is_idle(device, group) or (tickets and not device.disk.folds):
@@ -150,10 +152,10 @@ def still_looks(device: SimDevice) -> bool:
 
 
 def _waits_a_while(device: SimDevice) -> bool:
-    """Whether it tries soon once more to put something into a folder that is not there. What its
-    user put in the place of the folder may be there for ever; then it tries no more."""
-    active = device.folder.applier._window.active.values()
-    return any(each.no_folder_since is not None and each.retry_at > 0.0 for each in active)
+    """Whether it tries something once more in a while, as its bytes were not given, or its folder
+    was not there. What its user put in the place of the folder may be there for ever: then it tries
+    no more after a while."""
+    return any(each.retry_at > 0.0 for each in device.folder.applier._window.active.values())
 
 
 def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:
