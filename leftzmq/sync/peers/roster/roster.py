@@ -303,9 +303,10 @@ class Roster:
 
     def says_nothing_of(self, device: DeviceKey) -> bool:
         """Return whether a full member is to let in this device, which has the folder's secret and
-        an entry of ours: no admission of it is valid, and it was never removed."""
+        an entry of ours: no admission of it is valid, and it was never removed. A removal may be
+        here before the admission, and would count as soon as there is one."""
         judgement = self.judgement
-        return device not in judgement.counting and not any(
+        return device not in judgement.named and not any(
             self._admissions[id].device == device for id in judgement.valid
         )
 

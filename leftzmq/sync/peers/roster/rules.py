@@ -37,6 +37,8 @@ class Judgement(Struct, frozen=True):
     live: the ids of the admissions that let a device in, by device; of MAX_LIVE devices at most
     crowded_out: devices that would be live if there were not so many
     covers: the digest that a clean epoch has
+    named: the devices that removals name whose signers are known, also those of which no admission
+        is known here, so that these removals do not count yet
     """
 
     counting: Mapping[DeviceKey, tuple[StatementId, ...]]
@@ -44,6 +46,7 @@ class Judgement(Struct, frozen=True):
     live: Mapping[DeviceKey, tuple[StatementId, ...]]
     crowded_out: frozenset[DeviceKey]
     covers: bytes
+    named: frozenset[DeviceKey] = frozenset()
 
     def counts(self, removal: StatementId) -> bool:
         """Return whether this removal counts."""
@@ -59,11 +62,11 @@ def judge(admissions: Admissions, removals: Removals, pins: Collection[Statement
     tree = _Tree(admissions, pins)
     chained = {id for id, _ in tree.walk(lambda child, parent: True)}
     there = {DeviceKey(admissions[id].device) for id in chained}
-    counting: dict[DeviceKey, dict[StatementId, Removal]] = {}
+    by_device: dict[DeviceKey, dict[StatementId, Removal]] = {}
     for id, removal in removals.items():
-        device = DeviceKey(removal.device)
-        if removal.parent in chained and device in there:
-            counting.setdefault(device, {})[id] = removal
+        if removal.parent in chained:
+            by_device.setdefault(DeviceKey(removal.device), {})[id] = removal
+    counting = {device: ids for device, ids in by_device.items() if device in there}
 
     def still_stands(child: StatementId, parent: StatementId) -> bool:
         over = admissions[parent]
@@ -83,6 +86,7 @@ def judge(admissions: Admissions, removals: Removals, pins: Collection[Statement
         live={device: tuple(sorted(live[device])) for device in nearest[:MAX_LIVE]},
         crowded_out=frozenset(nearest[MAX_LIVE:]),
         covers=digest_of(id for ids in counting.values() for id in ids),
+        named=frozenset(by_device),
     )
 
 

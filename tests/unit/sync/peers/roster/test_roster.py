@@ -293,6 +293,19 @@ def test_a_folder_is_founded_and_others_are_let_in():
     assert roster.says_nothing_of(device("D").key) and not roster.says_nothing_of(device("C").key)
 
 
+def test_a_removal_that_came_before_the_admission_says_something(say):
+    root = say.root("A")
+    b = say.admit("A", "B", root)
+    roster = roster_of([root, b], [root])
+    roster.add(say.remove("A", "C", root), None, 0.0)
+    assert not roster.removals_of(device("C").key), "C was never let in, as far as is known"
+    assert not roster.says_nothing_of(device("C").key)
+    other = say.root("X")  # anybody can make a root, and say something under it
+    roster.add(other, None, 0.0)
+    roster.add(say.remove("X", "D", other), None, 0.0)
+    assert roster.says_nothing_of(device("D").key)
+
+
 def test_names_are_unique_where_the_inviter_sees_them():
     roster = founded("B", "C")
     making.tell_self(roster, device("C").me, "B", [])
