@@ -71,7 +71,7 @@ STORIES = {
         "25314519/ABC/11000,11102,0,4,4003,5001,11001,11002,11200,4008/0/slow,news_lost,news_twice,"
         "watch_lost,careful,skews_s"
     ),
-    "one lost the word that lets another in, and not the word that removes it, and vouches for it": (
+    "one lost the word that lets another in, not the one that removes it, and vouches for it": (
         "25326889/ABC/11000,10000,11007,11004,11005/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
