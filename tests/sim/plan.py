@@ -486,7 +486,8 @@ def _receives_to_the_end(
     judge()
     for device in world.alive:
         laws.index_is_the_disk(device, exact=False)
-    nothing_changes(world, judge)
+    if not receiving_laws.is_held_up(world):  # what waits for its folder comes after a start
+        nothing_changes(world, judge)
     if reverts:
         receivers.revert_all()
         settle(world, receiving_laws.is_quiet)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from leftzmq.errors import ProblemKind
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.mode import FolderMode
-from leftzmq.tree.path import is_within
+from leftzmq.tree.path import is_below, is_within
 from leftzmq.tree.version import PRIVATE, Life
 from leftzmq.wire import page as pages
 from leftzmq.wire.messages import IndexPage, Message, News
@@ -34,7 +35,7 @@ def is_quiet(world: World) -> bool:
     if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
         return False
     for device in world.alive:
-        if laws.still_looks(device) or _waits(device):
+        if laws.still_looks(device) or _waits(world, device):
             return False
     return next(differences(world), None) is None
 
@@ -44,12 +45,14 @@ def judge(world: World, ledger: Ledger, receivers: Receivers) -> None:
         folder = device.folder
         if folder.stopped_why:
             raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
-        if problems := [p for p in folder.problems.all() if not laws.is_known(p, device, ledger)]:
+        problems = [p for p in folder.problems.all() if not laws.is_known(p, device, ledger)]
+        held_up = _held_up(world, device)
+        if problems := [p for p in problems if p.path not in held_up]:
             raise Broken("receives", f"{device.name} has problems: {[str(p) for p in problems]}")
     for said in differences(world):
         raise Broken("receives", said)
     for device in world.alive:
-        if waits := _waits(device):
+        if waits := _waits(world, device):
             raise Broken("I5", f"{device.name} {waits}")
     receiver = receivers.device
     if receiver is None:
@@ -64,11 +67,33 @@ def judge(world: World, ledger: Ledger, receivers: Receivers) -> None:
         raise Broken("reverted", said)
 
 
-def _waits(device: SimDevice) -> str:
+def is_held_up(world: World) -> bool:
+    """Whether something waits on a device between two others for ever, or until its next start: who
+    is connected first then is heard alone."""
+    return any(_held_up(world, device) for device in world.alive)
+
+
+def _held_up(world: World, device: SimDevice) -> set[str]:
+    """A known gap: a device is between two others, which hear of each other by it alone. One has
+    deleted a folder, the other one has something in it, and what lies in its place here is private:
+    so the other one hears of no delete, and what it has waits here for its folder."""
+    others = [other for other in world.alive if other is not device]
+    if len(laws.connected(world, others)) < 2:
+        return set()
+    kept = private_rows(device)
+    problems = device.folder.problems.all()
+    late = {each.path for each in problems if each.kind is ProblemKind.WAITING_FOR_FOLDER}
+    return {path for path in late if any(is_below(path, each) for each in kept)}
+
+
+def _waits(world: World, device: SimDevice) -> str:
     """For what it waits; "": for nothing."""
-    folder = device.folder
-    if tickets := folder.index_view.counters.tickets:
+    folder, held_up = device.folder, _held_up(world, device)
+    tickets = folder.index_view.counters.tickets
+    if tickets > len(held_up):
         return f"has {tickets} tickets"
+    if tickets:
+        return ""
     return "" if folder.state.value == "idle" else f"is {folder.state.value}"
 
 
@@ -76,9 +101,11 @@ def differences(world: World) -> Iterator[str]:
     """Where two have not the same that can hear of it from one another. Where something was changed
     on who only receives, it is not compared, and passes nothing on."""
     trees = {device: laws.tree_of(device) for device in world.alive}
-    private = {device: private_rows(device) for device in world.alive}
+    left_out = {
+        device: private_rows(device).keys() | _held_up(world, device) for device in world.alive
+    }
     for path in sorted(set().union(*trees.values())):
-        equal = [device for device in world.alive if path not in private[device]]
+        equal = [device for device in world.alive if path not in left_out[device]]
         for first, *others in laws.connected(world, equal):
             for other in others:
                 if trees[first].get(path) != trees[other].get(path):
