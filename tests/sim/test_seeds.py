@@ -442,7 +442,7 @@ PLANS = {
         "20506014/AB/12000,9000,0,1,2,3,12100,5,12002,7,8,11/0/lag_s,slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"
     ),
-    "a receiver's user put a file in the place of a folder that one deleted and another one fills": (
+    "a receiver's user put a file where one deleted a folder that another one fills": (
         "12410046/ABC/13000,0,1,4,5,21,22,23/1/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
         "careful,skews_s"
     ),
