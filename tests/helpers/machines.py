@@ -44,9 +44,9 @@ class Machine:
         code = "from leftzmq.config import make_config; from pathlib import Path; import sys\n"
         code += "make_config(Path(sys.argv[1]), *sys.argv[2:])"
         words = [str(self.config), name, f"tcp://127.0.0.1:{self.port}"]
-        env = self.env | {"XDG_STATE_HOME": str(self.home)}
+        env = self.env | {"XDG_STATE_HOME": str(self.home / "states")}
         subprocess.run([sys.executable, "-c", code, *words], env=env, check=True)
-        self.state = self.home / "leftzmq"
+        self.state = self.home / "states" / "leftzmq"
 
     def start(
         self, *words: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.PIPE

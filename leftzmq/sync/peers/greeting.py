@@ -294,7 +294,7 @@ class Peers:
         """The device sent something other than hello. If it has not greeted us, its link is closed
         for us and open for the device: ask it to greet us once more, as what it says is lost."""
         peer = self.by_key[link.device]
-        if peer.greeted or link.way is not Way.CAME:
+        if peer.greeted or link.way is not Way.CAME or peer.key in self._paused:
             return []
         peer.is_unheard = True
         if now < peer.asked_to_greet_at + ASK_TO_GREET_S:
