@@ -292,7 +292,8 @@ class Peers:
 
     def overheard(self, link: Link, now: float) -> Outputs:
         """The device sent something other than hello. If it has not greeted us, its link is closed
-        for us and open for the device: ask it to greet us once more, as what it says is lost."""
+        for us and open for the device: ask it to greet us once more, as what it says is lost. Not a
+        paused one: nothing passes."""
         peer = self.by_key[link.device]
         if peer.greeted or link.way is not Way.CAME or peer.key in self._paused:
             return []
