@@ -185,7 +185,8 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
         if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)
-        if apart := [path for path in cannot_hold(device) if not _folds_with(path, first, here)]:
+        apart = [path for path in cannot_hold(device) if not _folds_with(path, first, here)]
+        if apart and not world.sharing.misses_others(alive):  # they have what it cannot take
             raise Broken("I1", f"{device.name} does not take {apart}")
         if world.sharing.misses_others(alive) or world.sharing.own(device, alive):
             continue  # what it cannot get, or cannot put beside its own, stays wanted

@@ -75,6 +75,10 @@ STORIES = {
         "25326889/ABC/11000,10000,11007,11004,11005/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "one whose disk folds names is out, and could not take what those who are in have": (
+        "25511309/ABC/11000,4000,0,1,11001,11002,11003/0/lag_s,slow,news_lost,news_twice,"
+        "watch_lost,careful,skews_s"
+    ),
     "one founds a roster beside another, and who should tell the two is removed before that": (
         "25002839/ABC/11000,1,10,11001,11002/0/lag_s,news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),
