@@ -437,6 +437,8 @@ def _live(plan: Plan, world: World) -> None:
         faults.turn_back()
     if world.clones:
         world.run_until(world.now + NOTICED_S)
+        if members is not None:
+            _greet_anew(world)
     if kept is not None and rulers is not None:
         # No agent minds what users still do to what is ignored.
         world.run_until(max(world.now, users.done_at + LOOKED_S))
@@ -467,6 +469,15 @@ def _live(plan: Plan, world: World) -> None:
     stays_quiet(world, ledger)
     if people is not None and (removed := people.remove_one()) is not None:
         member_laws.is_out_soon(world, *removed)
+
+
+def _greet_anew(world: World) -> None:
+    """A known gap: what was said to a clone was not said to the device itself, and of rosters
+    nobody asks before the next greeting."""
+    for device in dict.fromkeys(world.devices[clone.name] for clone in world.clones):
+        if device.alive:
+            device.stop()
+            device.start()
 
 
 def _walk_where_missed(world: World, ledger: Ledger, kept: kept_laws.Witness) -> None:
