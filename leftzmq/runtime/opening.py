@@ -206,7 +206,8 @@ class Openings:
     def open_anew(self, id: str) -> None:
         """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or
         OSError if its index or its secret cannot be used. Then nothing new is open. One that was
-        opened and not taken over, as the folder was stopped for good meanwhile, is closed."""
+        opened and not taken over, as the folder was stopped for good meanwhile, or added anew, is
+        closed."""
         self._open[id].close_share()
         if (left := self._anew.pop(id, None)) is not None:
             left.close()

@@ -140,8 +140,10 @@ class Reopening:
     def on_folder_opened(self, fact: FolderOpened, now: float) -> list[TakeOver]:
         """A worker opened the folder, or found that it cannot be opened yet."""
         rest = self._rests[fact.folder]
-        if rest.state is FolderRest.OVER:
-            return []  # it ended for good while a worker opened it
+        if rest.state is not FolderRest.OPENING:
+            # It ended for good while a worker opened it. Or it was added anew since: perhaps at
+            # another place, so it is opened once more.
+            return []
         if fact.stop is None:
             rest.move(FolderMove.OPENED)
             rest.began = now

@@ -278,6 +278,9 @@ class Device:
         if self.opened_share is not None:
             self.opened_share.close()
             self.opened_share = None
+        if self._anew is not None:  # opened, and not taken over
+            self._anew.store.close()
+            self._anew = None
         folder = self._made()
         try:
             self._begin(folder)

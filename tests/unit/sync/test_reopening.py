@@ -226,6 +226,23 @@ def test_a_folder_that_is_added_is_opened_at_once_and_looked_at_like_any_other()
     assert reopening.on_folder_opened(FolderOpened("a", None), 20.0) == [TakeOver("a")]
 
 
+@pytest.mark.parametrize("found", [None, AWAY])
+def test_a_folder_that_is_added_anew_while_it_is_opened_is_opened_once_more(
+    found: Stop | None,
+) -> None:
+    reopening = Reopening()
+    reopening.on_folder_added(FolderAdded("a"), 10.0)
+    assert reopening.on_time_passed(10.0) == [Work(OpenFolder("a"))]
+    reopening.job_begins("a")
+    reopening.on_folder_stopped(FolderStopped("a", Stop(StopCause.PUT_OUT, "by B")), 10.1)
+    reopening.on_folder_added(FolderAdded("a"), 10.2)
+    reopening.job_ended("a")
+    assert reopening.on_folder_opened(FolderOpened("a", found), 10.5) == [], "it was another one"
+    assert reopening.on_time_passed(10.5) == [Work(OpenFolder("a"))]
+    assert reopening.on_folder_opened(FolderOpened("a", None), 11.0) == [TakeOver("a")]
+    assert reopening.deadline() is None
+
+
 def test_a_folder_that_is_added_while_the_agent_runs_is_synced_both_ways(tmp_path: Path) -> None:
     mesh = Mesh(tmp_path, "ABC")
     a, b, c = mesh.devices.values()
