@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster import roster, rules
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.sync.peers.roster.rosters import Rosters
+from leftzmq.wire.statements import Signed
 from tests.sim import laws
 from tests.sim.besieged_members import alone, endure, members_of
 from tests.sim.traitor import ROSTER_LIES
@@ -40,6 +42,7 @@ STORIES = {
     "it was removed where others had passed on so much of it that they could tell nothing": 121,
     "its own admission fell with who was removed by it, and the others had no epoch": 99,
     "it removed one of its own, at one member alone, just before it was removed": 1016,
+    "one who had removed much within the minute could not remove it once more": 26102203,
 }
 
 
@@ -59,6 +62,10 @@ def _none(*_: object) -> bool:
     return False
 
 
+def _one_pace(roster: Roster, signed: Signed, came_from: DeviceKey, now: float) -> bool:
+    return roster._passed_on.take(came_from, now)
+
+
 def _nobody(*_: object) -> frozenset[bytes]:
     return frozenset()
 
@@ -70,7 +77,7 @@ def _nobody(*_: object) -> frozenset[bytes]:
         (roster, "_may_say", _any, "right", (2, 9, 37)),
         (rules, "founds", _any, "right", (38, 70, 105)),
         (rules, "covers_all", _any, "sealed", (8, 11, 22)),
-        (Roster, "_has_reserve", _none, "roster", (121, 131, 138)),
+        (Roster, "_keeps_pace", _one_pace, "roster", (121, 131, 138)),
         (Rosters, "readers", _nobody, "reader", (2, 3, 9)),
         (Rosters, "excludes", _none, "removed", (0, 1, 6)),
     ],

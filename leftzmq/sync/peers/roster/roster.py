@@ -101,7 +101,7 @@ class Roster:
         self._selves: dict[bytes, StatementId] = {}  # by device
         self._epochs: dict[bytes, list[StatementId]] = {}  # by tag
         self._waiting = WaitingRoom()
-        self._pace = Pace(MAX_NEW_A_MINUTE)
+        self._own, self._passed_on = Pace(MAX_NEW_A_MINUTE), Pace(MAX_NEW_A_MINUTE)
         self._reserve = Pace(MAX_URGENT_A_MINUTE)
         self._judged: Judgement | None = None
         self._kept: dict[StatementId, Signed] | None = None
@@ -122,16 +122,15 @@ class Roster:
     def add(self, signed: Signed, came_from: DeviceKey | None, now: float) -> Added:
         """Take a statement in. It is checked whole, signature first; nothing is raised.
 
-        came_from: the device of the link, of which 64 new ones a minute are taken, and above that 4
-            urgent ones of each member that may write; None: a file of ours, ourselves, or the one
-            from whom a new member hears the roster first
+        came_from: the device of the link. Of it 64 new ones a minute are taken, and as many that it
+            passes on, and above that 4 urgent ones of each member that may write; None: a file of
+            ours, ourselves, or the one from whom a new member hears the roster first
         now: seconds of a clock that never goes back
         """
         if self._is_known(signed) or signed in self._waiting:
             return Added()
         statement = signed.statement
-        is_too_fast = came_from is not None and not self._pace.take(came_from, now)
-        if is_too_fast and not self._has_reserve(signed, now):
+        if came_from is not None and not self._keeps_pace(signed, came_from, now):
             return Added(refusal=Refusal.TOO_FAST, detail=f"{MAX_NEW_A_MINUTE} new a minute")
         if statement.parent and statement.parent not in self._admissions:
             self._waiting.put(signed, came_from)
@@ -173,14 +172,23 @@ class Roster:
         replaces = isinstance(statement, SelfStatement) and signer.device in self._selves
         return None if replaces or self._has_room(statement) else Refusal.ROSTER_FULL
 
-    def _has_reserve(self, signed: Signed, now: float) -> bool:
-        """Whether a statement is taken although its link has brought too many: a member tells on
-        what others signed without end, and must not be kept by that from removing them. Only what
-        its signer did say is counted, so nobody uses up what is reserved for another."""
+    def _keeps_pace(self, signed: Signed, came_from: DeviceKey, now: float) -> bool:
+        """Whether a device may bring one more. A member passes on what others sign without end, and
+        must not be kept by that from removing them: so what it says itself is counted apart."""
         statement = signed.statement
-        if not _is_urgent(statement) or statement.parent not in self._admissions:
-            return False
+        if statement.parent and statement.parent not in self._admissions:
+            return self._passed_on.take(came_from, now)
         signer = DeviceKey(self._signer_of(statement).device)
+        pace = self._own if signer == came_from else self._passed_on
+        return pace.take(came_from, now) or self._has_reserve(signed, signer, now)
+
+    def _has_reserve(self, signed: Signed, signer: DeviceKey, now: float) -> bool:
+        """Whether a statement is taken although its link has brought too many: the link of one who
+        passes it on, as its signer is elsewhere. Only what its signer did say is counted, so nobody
+        uses up what is reserved for another."""
+        statement = signed.statement
+        if not _is_urgent(statement) or not statement.parent:
+            return False
         may = self.mode(signer) == "full" and self._refusal(signed) is None
         return may and self._reserve.take(signer, now)
 

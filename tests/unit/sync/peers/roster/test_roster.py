@@ -160,6 +160,22 @@ def test_a_member_that_passed_on_too_much_may_still_remove_who_said_it(say, floo
     assert roster.add(other, LINK, 11.0).refusal is Refusal.TOO_FAST, "it can wait"
 
 
+def test_what_a_member_says_itself_is_counted_apart_from_what_it_passes_on(say):
+    root = say.root("A")
+    m = say.admit("A", "M", root)
+    roster = roster_of([root, m], [root])
+    link = device("A").key
+    for number in range(65):
+        roster.add(say.admit("M", f"p{number}", m), link, 10.0)
+    assert roster.add(say.admit("M", "p70", m), link, 10.0).refusal is Refusal.TOO_FAST
+    for number in range(64):
+        said = say.remove("A", f"p{number}", root)
+        assert roster.add(said, link, 11.0).new == (said,)
+    for number in range(5):
+        taken = roster.add(say.remove("A", "M", root), link, 11.0)
+        assert (taken.refusal is None) is (number < 4), "that is all"
+
+
 def test_what_is_reserved_for_one_is_used_up_by_nobody_else(say, flooded):
     roster, m = flooded
     (root,) = (each for each in say.said if not each.statement.parent)
