@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
+from leftzmq.content.ids import StatementId
 from leftzmq.content.keys import derive_epoch
 from leftzmq.errors import ProblemKind
 from leftzmq.index.rows import ours_of
@@ -163,7 +164,16 @@ class Members(Sharing):
 
 
 def agree(group: list[SimDevice]) -> bool:
-    return len({_view(device) for device in group}) == 1
+    """A known gap: who begins at other roots may take others for members. Who was let in is told
+    the roots of that moment; of one that was founded later it knows by its inviter's word alone."""
+    views = [_view(device) for device in group]
+    if len({(digest, used) for digest, _, used in views}) != 1:
+        return False
+    live: dict[tuple[StatementId, ...], frozenset[DeviceKey]] = {}
+    for device, (_, said, _) in zip(group, views, strict=True):
+        if live.setdefault(roster_of(device).pins, said) != said:
+            return False
+    return True
 
 
 def _view(device: SimDevice) -> tuple[bytes, frozenset[DeviceKey], bytes | None]:

@@ -83,6 +83,10 @@ STORIES = {
         "25554239/ABCD/11000,11102,0,1,2,11200,4001,11007,11008,11009,11002,11003,6,11011/0/"
         "news_lost,watch_lost,careful,skews_s"
     ),
+    "one removes its inviter, by whose word alone it knew one that founded at that moment": (
+        "30019669/ABCD/11000,11103,11200,11002/0/slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
     "one founds a roster beside another, and who should tell the two is removed before that": (
         "25002839/ABC/11000,1,10,11001,11002/0/lag_s,news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),
