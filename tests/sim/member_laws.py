@@ -152,6 +152,9 @@ class Members(Sharing):
 
     def agree(self, group: list[SimDevice]) -> bool:
         """Who misses others asks them without end; but a word that could not be kept, once more."""
+        makes = any(roster_of(one).mode(one.key) == "full" for one in group)
+        if makes and any(one.epochs.in_use is None for one in group):
+            return False
         lost = any(device.exchange._offer_again_at for device in group)
         asks = any(device.exchange.deadline() is not None for device in group)
         return agree(group) and not lost and (not asks or self.misses_others(group))

@@ -87,6 +87,14 @@ STORIES = {
         "30019669/ABCD/11000,11103,11200,11002/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "one who might only read starts, and may write from then on": (
+        "30066909/ABC/11000,11101,11102,2,8,11201,3000,11008,11009,11005,11011,11012,11013/0/lag_s,"
+        "slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "one could not keep a removal, and is removed before it makes an epoch": (
+        "30048579/ABC/11000,11010,11011,11004,11003,11008,16/0/lag_s,slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful,skews_s"
+    ),
     "one founds a roster beside another, and who should tell the two is removed before that": (
         "25002839/ABC/11000,1,10,11001,11002/0/lag_s,news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),

@@ -161,6 +161,28 @@ def test_a_folder_that_was_left_and_is_joined_again_hears_once_more_who_reads(
     assert ModesChanged(FOLDER, frozenset((r.key,))) in out
 
 
+@pytest.mark.parametrize("restarted", ["", "R", "A", "ABR"])
+def test_who_may_write_from_now_on_does_so_without_another_start(
+    mesh: Members, restarted: str
+) -> None:
+    for name in restarted:
+        mesh[name].kill()
+        mesh[name].start()
+    mesh.settle()
+    mesh.removes("A", "R")
+    mesh.invites("A", "R")
+    for name in "AB":
+        mesh.joins_again(name, "R")
+    mesh.settle(120.0)
+    r = mesh["R"]
+    assert r.rosters.folders[FOLDER].roster.mode(r.key) == "full"
+    r.write("by R", b"may write now")
+    settle(mesh)
+    for name in "AB":
+        assert (mesh[name].share / "by R").read_bytes() == b"may write now"
+    assert not changes(r) and not total(r)
+
+
 def test_a_reader_that_is_removed_is_not_asked_as_one_who_may_write(mesh: Members) -> None:
     mesh.removes("A", "R")
     settle(mesh)

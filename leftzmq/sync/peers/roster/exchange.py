@@ -106,7 +106,8 @@ class RosterExchange:
         self._put_out = {id for id in rosters.folders if rosters.put_out(id) is not None}
         self._out = {id: rosters.excluded(id) for id in rosters.folders}  # on whom was acted
         self._offer_again_at: dict[str, float] = {}  # by folder
-        self._readers: dict[str, frozenset[DeviceKey]] = {}  # by folder, as they were told last
+        # By folder, as they were told last. A folder asks for them when it begins.
+        self._readers = {id: rosters.readers(id) for id in rosters.folders}
         self._waits: dict[str, _LackOfEpoch] = {}  # by folder
         self._ask_at: dict[str, float] = {}  # by folder: for secrets that others may have
         # By device and folder, since its last greeting: epochs that it was asked for, and when it
