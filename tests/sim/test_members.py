@@ -26,7 +26,7 @@ from tests.sim.shrink import unpack
 from tests.sim.users import Users
 from tests.sim.world import Knobs, World
 
-SEEDS, SEEDS_A_TEST = 40, 20
+SEEDS, SEEDS_A_TEST = 30, 15
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))

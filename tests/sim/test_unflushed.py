@@ -26,7 +26,7 @@ from tests.sim.world import Knobs, SimDevice, World
 
 TREE = ("f", "t/a", "t/b/c", "t/b/d/e")
 MANY = tuple(f"many/{number}/f" for number in range(GROUP_FROM))
-EACH = 18  # every eighteenth call of the applier is tried, of 60 to 200: each day others
+EACH = 24  # every 24th call of the applier is tried, of 60 to 200: each day others
 FIRST = time.time_ns() // 86_400_000_000_000 % EACH
 SICK_S = 8.0
 FLUSHING = ("open folder", "flush")
