@@ -151,6 +151,7 @@ def test_a_rename_into_an_ignored_name_is_a_delete_that_the_guard_holds(
     assert not (b.share / "node_modules").exists()
 
 
+@pytest.mark.slow
 def test_a_rule_for_everything_deletes_nothing_and_says_how_much_it_took_out(
     mesh: Mesh, a: Device, b: Device
 ) -> None:
