@@ -180,8 +180,9 @@ def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None
         problems = [p for p in folder.problems.all() if not is_known(p, device, ledger)]
         if own := world.sharing.own(device, alive):
             problems = [p for p in problems if not _follows(p.path, own)]
-        if world.sharing.misses_others(alive):  # they are not told that nobody gives it
-            problems = [p for p in problems if p.kind is not ProblemKind.NOT_GIVEN]
+        if world.sharing.misses_others(alive):  # nor told that nobody gives it, or its folder
+            given_by_nobody = (ProblemKind.NOT_GIVEN, ProblemKind.WAITING_FOR_FOLDER)
+            problems = [p for p in problems if p.kind not in given_by_nobody]
         if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)

@@ -95,6 +95,10 @@ STORIES = {
         "30048579/ABC/11000,11010,11011,11004,11003,11008,16/0/lag_s,slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "two are out unheard, and one of them waits for the folder of who removed them": (
+        "30075839/ABC/11000,11100,11101,1,4,11200,11201,11007,11010,4001/0/lag_s,slow,news_lost,"
+        "news_twice,watch_lost,careful,skews_s"
+    ),
     "one founds a roster beside another, and who should tell the two is removed before that": (
         "25002839/ABC/11000,1,10,11001,11002/0/lag_s,news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),
