@@ -145,7 +145,7 @@ class StateDir:
     def save_pairing(self, text: str) -> None:
         """Replace the file of what invitations brought, flushed. Raises OSError; then the old one
         is there."""
-        self._write_whole(PAIRING_FILE, text.encode())
+        replace_private(self.path / PAIRING_FILE, text.encode())
 
     def load_pauses(self) -> tuple[bytes | None, str]:
         """Return the bytes of what is paused, None: nothing ever was; and the file's name. Raises
@@ -155,7 +155,7 @@ class StateDir:
     def save_pauses(self, text: str) -> None:
         """Replace the file of what is paused, flushed. Raises OSError; then the old one is
         there."""
-        self._write_whole(PAUSES_FILE, text.encode())
+        replace_private(self.path / PAUSES_FILE, text.encode())
 
     def load_ports(self) -> Ports:
         """Return the remembered ports. They are a convenience: if the file is damaged, none are
@@ -176,7 +176,7 @@ class StateDir:
             return ""
         text = json.dumps({"bulk": ports.bulk, "news": ports.news}) + "\n"
         try:
-            self._write_whole("ports.json", text.encode())
+            replace_private(self.path / "ports.json", text.encode())
         except OSError as error:
             return f"the ports cannot be remembered: {error.strerror}"
         return ""
@@ -185,15 +185,12 @@ class StateDir:
         """Write what happened before a mistake of ours, and delete the oldest of these files above
         KEPT_FLIGHTS. Return the file. Raises OSError."""
         name = _FLIGHT_NAME.format(datetime.fromtimestamp(unix_time, UTC))
-        self._write_whole(name, text.encode(errors="backslashreplace"))
+        replace_private(self.path / name, text.encode(errors="backslashreplace"))
         others = sorted(file for file in self.path.glob("flight-*.log") if file.name != name)
         for file in others[: len(others) + 1 - KEPT_FLIGHTS]:
             with suppress(OSError):  # one file too many is no reason to lose the new one
                 file.unlink()
         return self.path / name
-
-    def _write_whole(self, name: str, data: bytes) -> None:
-        replace_private(self.path / name, data)
 
 
 def make_state_dir(path: Path) -> Path:

@@ -22,8 +22,7 @@ from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.service.up import ensure_agent, stop_agent
 from leftzmq.cli.shell import json_text, says_yes
-from leftzmq.config import Endpoint, load_device
-from leftzmq.config.places import rename_made
+from leftzmq.config import Endpoint, load_device, rename_made
 from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import derive_keys
 from leftzmq.errors import (

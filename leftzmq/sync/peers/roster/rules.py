@@ -46,7 +46,7 @@ class Judgement(Struct, frozen=True):
     live: Mapping[DeviceKey, tuple[StatementId, ...]]
     crowded_out: frozenset[DeviceKey]
     covers: bytes
-    named: frozenset[DeviceKey] = frozenset()
+    named: frozenset[DeviceKey]
 
     def counts(self, removal: StatementId) -> bool:
         """Return whether this removal counts."""
