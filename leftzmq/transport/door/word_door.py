@@ -264,8 +264,8 @@ class WordDoor:
         """Let nobody in any more. Who confirmed before is answered; nobody else is."""
         if self.end is not WordsEnd.NONE:
             return
-        self.end = end
         self._listener.close()
+        self.end = end  # read by other threads: nobody comes in any more once it is set
         for guest in list(self._guests):
             if guest.stage is not GuestStage.JUDGED:
                 self._drop(guest)

@@ -319,7 +319,7 @@ def test_a_message_that_does_not_end_is_cut_at_16_kib(at, stack):
         hostile.send(bytes(1024), more=True)
     began = time.monotonic()
     at.until(lambda: gone(hostile))
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
     at.until(lambda: refusals(at))
     assert refusals(at) == [Refusal.ENDLESS] and not at.knocks
     friend.says()
@@ -436,7 +436,7 @@ def test_over_50_accepts_a_second_shut_the_door_for_a_second(at, stack):
     shut, port = time.monotonic(), at.door.port
     assert at.due is not None and at.due - at.now() <= CROWDED_REST_S
     at.until(lambda: not at.door.is_shut)
-    assert CROWDED_REST_S <= time.monotonic() - shut + 0.1 < CROWDED_REST_S + 0.5
+    assert CROWDED_REST_S <= time.monotonic() - shut + 0.1 < CROWDED_REST_S + 2.0
     assert at.door.port == port
     caller = calls(stack, at)
     caller.says()

@@ -38,8 +38,7 @@ WRONG = TypedWords("tiger-lamp-zoo", 4, None)
 DEADLINE_S = 8.0
 SOON_S = 0.3
 """From the confirmation to the answer, where a test does not ask for the second itself."""
-EXACT_S = 0.02
-LOADED_S = 0.3  # beside other tests on the same cores
+LOADED_S = 2.0  # beside other tests on the same cores
 
 
 @contextmanager
@@ -264,24 +263,23 @@ def test_a_message_may_come_in_pieces() -> None:
 @pytest.mark.slow
 def test_who_says_nothing_is_cut_after_five_seconds_and_who_does_not_confirm_after_three() -> None:
     with opened() as door:
-        silent, began = Guest(door), time.monotonic()
-        started = Guest(door).starts()
-        started_at = time.monotonic()
+        began, silent = time.monotonic(), Guest(door)
+        started_at, started = time.monotonic(), Guest(door).starts()
         until(lambda: started.is_cut)
-        assert CONFIRM_S - 0.1 < time.monotonic() - started_at < CONFIRM_S + 0.5
+        assert CONFIRM_S <= time.monotonic() - started_at < CONFIRM_S + LOADED_S
         until(lambda: silent.is_cut)
-        assert OPENING_S - 0.1 < time.monotonic() - began < OPENING_S + 0.5
+        assert OPENING_S <= time.monotonic() - began < OPENING_S + LOADED_S
         assert door._tries == 0
 
 
 def test_a_ninth_cuts_the_oldest_that_said_nothing_but_leaves_it_a_moment_to_speak() -> None:
     with opened() as door:
-        guests, began = [Guest(door) for _ in range(GUESTS_MAX)], time.monotonic()
+        began, guests = time.monotonic(), [Guest(door) for _ in range(GUESTS_MAX)]
         until(lambda: len(door._guests) == GUESTS_MAX)
         assert not any(guest.is_cut for guest in guests)
         ninth = Guest(door)
         until(lambda: guests[0].is_cut)
-        assert time.monotonic() - began > GRACE_S - 0.1 and not ninth.is_cut
+        assert time.monotonic() - began >= GRACE_S and not ninth.is_cut
         assert not any(guest.is_cut for guest in guests[1:])
 
 
@@ -313,8 +311,8 @@ def test_a_fifth_start_waits_for_the_next_second() -> None:
         for _ in range(STARTS_A_SECOND + 1):
             Guest(door).starts()
             times.append(time.monotonic() - began)
-        assert times[STARTS_A_SECOND - 1] < 0.5, "four at once"
-        assert 1.0 <= times[STARTS_A_SECOND] < 1.5
+        assert times[STARTS_A_SECOND - 1] < 1.0, "four at once"
+        assert 1.0 <= times[STARTS_A_SECOND] < 1.0 + LOADED_S
 
 
 def test_who_opens_and_never_confirms_has_guessed_nothing() -> None:

@@ -144,7 +144,7 @@ def test_without_an_interface_nothing_is_heard_and_it_ends_at_once() -> None:
     agent = Neighbours(A, 7001, LOOPBACK, (), lambda heard: None, os.urandom)
     began = time.monotonic()
     agent.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2.0
 
 
 def test_a_name_that_is_not_answered_for_is_asked_for_again_but_not_for_ever() -> None:
