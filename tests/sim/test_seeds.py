@@ -446,6 +446,10 @@ PLANS = {
         "12410046/ABC/13000,0,1,4,5,21,22,23/1/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
         "careful,skews_s"
     ),
+    "a large file in the place of a folder is read and walked into again and again": (
+        "40950727/ABCD/4000,0,3,4,5,4007,6,4004/1/slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -442,8 +442,8 @@ class Applier:
         elif apart := self._name_clashes.apart(path):
             if not self._batches.goes(apart.other):
                 return self._cannot_be_beside(path, apart, now)
-            if active is not None:
-                active.retry_at = 0.0
+            if active is not None and active.retry_at == self._name_clashes.said_at(apart.path):
+                active.retry_at = 0.0  # it waited for the other one alone, not after a failure
         if ticket is None:
             solved += self._drop(path)
             return solved + self._far_future(path) + self._solved(path, ProblemKind.NAME_FOLDS)

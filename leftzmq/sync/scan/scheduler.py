@@ -277,7 +277,11 @@ class Scheduler:
         # Deletes are judged first: the same file may be found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
             self._look_queue.not_looked_at(sighting.path)
-            if sighting.sight is not Sight.GONE or self._pending_deletes.is_replaced(sighting.path):
+            is_replaced = self._pending_deletes.is_replaced(sighting.path)
+            # What took a directory's place stays held while it is read: the walk for what was in
+            # the directory began already, and another one would lead to another read.
+            stays = Sight.LARGE if is_replaced else Sight.GONE
+            if sighting.sight is not stays:
                 self._pending_deletes.seen_again(sighting.path)
             out += self._classifier.judge(sighting, now, settled)
             problem = sighting.problem
@@ -335,6 +339,7 @@ class Scheduler:
         else:
             out = self._classifier.finish(part.path, touched, now)
         held = {part.path} if part.path in self._pending_deletes else set()
+        self._pending_deletes.seen_again(part.path)
         self._look_at_other_names([settled], now)
         return [*out, *self._classifier.report([settled], held, now), *self.go_on(now)]
 
