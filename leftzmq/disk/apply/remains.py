@@ -31,11 +31,17 @@ class Remains(Enum):
     KEPT = auto()
 
 
-def remains_in(
-    folder: Directory, path: str, rules: IgnoreRules, without: str | None = None
-) -> Remains:
-    """What is in the open folder at `path`. without: a name that does not count. OSError."""
-    return _Look(rules).at(folder, path, without)
+def remains_in(folder: Directory, path: str, rules: IgnoreRules) -> Remains:
+    """What is in the open folder at `path`. OSError."""
+    return _Look(rules).at(folder, path)
+
+
+def holds_ignored(folder: Directory, path: str, rules: IgnoreRules) -> bool:
+    """Whether something that is ignored, and is no litter, is in the open folder at `path` or below
+    it, beside whatever else. True where there are too many names to say. OSError."""
+    look = _Look(rules)
+    look.at(folder, path)
+    return look.saw_ignored
 
 
 def names_of(folder: Directory) -> list[str]:
@@ -44,11 +50,14 @@ def names_of(folder: Directory) -> list[str]:
 
 
 class _Look:
+    """saw_ignored: whether it saw something that is ignored, or cannot say"""
+
     def __init__(self, rules: IgnoreRules) -> None:
         self._rules, self._left = rules, NAMES_MAX
+        self.saw_ignored = False
 
-    def at(self, folder: Directory, path: str, without: str | None = None) -> Remains:
-        found = set(self._each(folder, path, without))
+    def at(self, folder: Directory, path: str) -> Remains:
+        found = set(self._each(folder, path))
         if Remains.KEPT in found:
             return Remains.KEPT
         if Remains.IGNORED in found:
@@ -57,13 +66,12 @@ class _Look:
             return Remains.KEPT
         return Remains.LITTER if found else Remains.NOTHING
 
-    def _each(self, folder: Directory, path: str, without: str | None) -> Iterator[Remains]:
+    def _each(self, folder: Directory, path: str) -> Iterator[Remains]:
         ruled = self._rules.folder(path)
         for name in names_of(folder):
-            if name == without:
-                continue
             self._left -= 1
             if self._left < 0:
+                self.saw_ignored = True
                 yield Remains.KEPT
                 return
             stat = folder.stat(name)
@@ -71,7 +79,9 @@ class _Look:
                 continue
             ignored = ruled.verdict(name, stat.kind)
             if ignored is not None:
-                yield Remains.LITTER if ignored.group is Group.LITTER else Remains.IGNORED
+                is_litter = ignored.group is Group.LITTER
+                self.saw_ignored = self.saw_ignored or not is_litter
+                yield Remains.LITTER if is_litter else Remains.IGNORED
             elif stat.kind is Kind.DIRECTORY:
                 with folder.folder(name) as below:
                     inside = self.at(below, join(path, name))

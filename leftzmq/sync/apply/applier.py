@@ -55,6 +55,7 @@ from leftzmq.sync.scan.classifier import TRIED_AGAIN
 from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
 from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.local_changes import is_here_for_all
 from leftzmq.sync.versions.name_clashes import Apart, NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
@@ -390,7 +391,7 @@ class Applier:
             paths = self._window.next_paths(now)
             self._index_view.recall(paths)
             for path in paths:
-                out += self._consider(path, now)
+                out += [*self._consider(path, now), *self._look_at_rules_left_in(path)]
             out, moving = self._renames.at_home(out)
             for path in moving:
                 self._batches.push(path, self._window.active[path])
@@ -503,6 +504,14 @@ class Applier:
 
     def _solved(self, path: str, kind: ProblemKind) -> Outputs:
         return self._problems.clear(path) if self._problems.kind_of(path) is kind else []
+
+    def _look_at_rules_left_in(self, folder: str) -> Outputs:
+        """The folder may be here for all again, after a delete of it. A look makes the files of
+        rules ours again that stayed in it meanwhile."""
+        files = self._keeping.rules.files_in(folder)
+        left = tuple(path for path in files if self._resolver.is_shell(path))
+        is_here = left and is_here_for_all(self._index_view, folder)
+        return [RescanWanted(self.folder, left)] if is_here else []
 
     def _may_lie_here(self, path: str, ticket: Ticket) -> bool:
         if self._resolver.may_find:

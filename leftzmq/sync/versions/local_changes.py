@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
 from leftzmq.sync.facts import FoundDeleted
-from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.withheld import NOTHING_TOLD
 from leftzmq.tree.entry import (
     Entry,
@@ -21,6 +21,8 @@ from leftzmq.tree.entry import (
     ScanKey,
     with_other_deletes,
 )
+from leftzmq.tree.ignoring.share_rules import is_rule_file
+from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
@@ -44,7 +46,9 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
-    if ours and ours.entry.deleted and _is_left(ours, observed, key):
+    is_left = ours is not None and ours.entry.deleted and _is_left(ours, observed, key)
+    if is_left and not _rules_stay(index_view, observed.path):
+        assert ours is not None
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
@@ -115,6 +119,21 @@ def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> 
         if best is None or entry.rank > best.rank:
             best = entry
     return best
+
+
+def is_here_for_all(index_view: IndexView, folder: str) -> bool:
+    """Whether we have this folder, and nothing else is to come in its place."""
+    rows = index_view.rows(folder) if folder else []
+    ours, winner = ours_of(rows), best_of(rows, index_view.reach | OURS)
+    if ours is None or ours.entry.deleted or winner is None:
+        return False
+    return winner.entry.kind is Kind.DIRECTORY and not winner.entry.deleted
+
+
+def _rules_stay(index_view: IndexView, path: str) -> bool:
+    """Whether what stayed at `path` when it was deleted is a file of rules in a folder that is here
+    for all again. Then it is ours again, too: without it what it ignores would be told."""
+    return is_rule_file(path) and is_here_for_all(index_view, parent_of(path))
 
 
 def _was_to_come(begun: Entry, ours: Row | None, others: list[Entry]) -> bool:

@@ -293,8 +293,45 @@ def test_what_is_kept_in_a_shell_brings_its_folder_back(mesh: Mesh, a: Device, b
     quiet(mesh)
     b.write("proj/new.txt", b"new")
     quiet(mesh)
-    assert {"proj", "proj/new.txt"} <= names(a) and text(a, "proj/new.txt") == b"new"
-    assert text(b, "proj/node_modules/one") == b"B's own"
+    assert names(a) == {"proj", "proj/new.txt", "proj/.leftignore"}, "with its rules"
+    assert text(a, "proj/new.txt") == b"new" and text(b, "proj/node_modules/one") == b"B's own"
+
+
+def test_a_shell_that_others_make_anew_has_its_rules_still(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Else what they ignore would be told when the folder is there for all."""
+    rules(a, "node_modules/", path="proj/.leftignore")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "proj")
+    quiet(mesh)
+    a.write("proj/new.txt", b"new")
+    for _ in range(2):
+        quiet(mesh)
+        assert names(a) == {"proj", "proj/new.txt", "proj/.leftignore"}
+        assert text(b, "proj/node_modules/one") == b"B's own"
+
+
+def test_rules_stay_with_what_they_ignore_where_others_replaced_their_folder(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    rules(a, "node_modules/", path="proj/.leftignore")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "proj")
+    os.symlink("elsewhere", a.share / "proj")
+    for _ in range(2):
+        mesh.scan_all()
+        mesh.settle(40.0)  # it is tried again every 30 s
+        assert names(a) == {"proj"} and (a.share / "proj").is_symlink()
+        assert problems(b) == {"proj": ProblemKind.IGNORED_IN_THE_WAY}
+    shutil.rmtree(b.share / "proj/node_modules")
+    mesh.scan_all()
+    mesh.settle(40.0)
+    assert names(b) == {"proj"} and (b.share / "proj").is_symlink() and not problems(b)
 
 
 def test_a_shell_goes_when_what_was_ignored_in_it_is_gone(mesh: Mesh, a: Device, b: Device) -> None:
