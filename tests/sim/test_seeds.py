@@ -450,6 +450,10 @@ PLANS = {
         "40950727/ABCD/4000,0,3,4,5,4007,6,4004/1/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a folder stays with its rules for what they ignore, and something else is put into it": (
+        "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

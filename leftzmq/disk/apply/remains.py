@@ -38,6 +38,12 @@ def remains_in(
     return _Look(rules).at(folder, path, without)
 
 
+def ignores_in(folder: Directory, path: str, rules: IgnoreRules, without: str) -> bool:
+    """Whether anything in the open folder at `path` is ignored and no litter, whatever else is in
+    it. without: a name that does not count. OSError."""
+    return Remains.IGNORED in _Look(rules).each(folder, path, without)
+
+
 def names_of(folder: Directory) -> list[str]:
     """The names in a folder of litter. OSError."""
     return [raw.decode(errors="surrogateescape") for raw in folder.names()]
@@ -48,7 +54,7 @@ class _Look:
         self._rules, self._left = rules, NAMES_MAX
 
     def at(self, folder: Directory, path: str, without: str | None = None) -> Remains:
-        found = set(self._each(folder, path, without))
+        found = self.each(folder, path, without)
         if Remains.KEPT in found:
             return Remains.KEPT
         if Remains.IGNORED in found:
@@ -56,6 +62,10 @@ class _Look:
         if Remains.NOTHING in found:  # files of rules
             return Remains.KEPT
         return Remains.LITTER if found else Remains.NOTHING
+
+    def each(self, folder: Directory, path: str, without: str | None = None) -> set[Remains]:
+        """All kinds of what is in the folder. A file of rules is NOTHING."""
+        return set(self._each(folder, path, without))
 
     def _each(self, folder: Directory, path: str, without: str | None) -> Iterator[Remains]:
         ruled = self._rules.folder(path)
@@ -74,7 +84,10 @@ class _Look:
                 yield Remains.LITTER if ignored.group is Group.LITTER else Remains.IGNORED
             elif stat.kind is Kind.DIRECTORY:
                 with folder.folder(name) as below:
-                    inside = self.at(below, join(path, name))
-                yield Remains.IGNORED if inside is Remains.IGNORED else Remains.KEPT
+                    inside = self.each(below, join(path, name))
+                if Remains.IGNORED in inside:
+                    yield Remains.IGNORED
+                if Remains.KEPT in inside or Remains.IGNORED not in inside:
+                    yield Remains.KEPT
             else:
                 yield Remains.NOTHING if is_rule_file(name) else Remains.KEPT

@@ -403,6 +403,8 @@ class Applier:
                 for o in operations
             ]
             out.append(Work(Apply(self.folder, number, operations, self._keeping.rules)))
+        if folders := self._resolver.back_with_rules():
+            out.append(RescanWanted(self.folder, tuple(folders), walk=True))
         return out
 
     # -- deriving tickets ------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from leftzmq.tree.entry import (
     ScanKey,
     with_other_deletes,
 )
+from leftzmq.tree.ignoring.share_rules import is_rule_file
+from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
@@ -44,7 +46,12 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
-    if ours and ours.entry.deleted and _is_left(ours, observed, key):
+    if (
+        ours
+        and ours.entry.deleted
+        and _is_left(ours, observed, key)
+        and not rules_are_back(index_view, observed.path)
+    ):
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
@@ -98,6 +105,23 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
         entry = with_other_deletes(entry, (row.entry for row in rows))
     index_view.set_ours(rows, entry, sequence, None)
     return entry
+
+
+def rules_are_back(index_view: IndexView, path: str) -> bool:
+    """Whether a file of rules stayed at `path` for what it ignores, when its folder went, and the
+    folder is there again, or did not go after all. What the rules ignore is still there and is
+    nobody else's business, so they are ours again, above their delete; if nobody wrote others."""
+    folder = parent_of(path)
+    if not folder or not is_rule_file(path):
+        return False
+    rows, folder_rows = index_view.rows(path), index_view.rows(folder)
+    ours, best, above = ours_of(rows), best_of(rows, ANYBODY), ours_of(folder_rows)
+    stayed = ours is not None and ours.entry.deleted and ours.scan is not None
+    if not stayed or best is None or not best.entry.deleted:
+        return False
+    if above is None or above.entry.deleted or above.entry.kind is not Kind.DIRECTORY:
+        return False
+    return above is best_of(folder_rows, ANYBODY)
 
 
 def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:

@@ -28,7 +28,8 @@ from leftzmq.tree.entry import (
     joined,
     with_other_deletes,
 )
-from leftzmq.tree.path import folders_above, keys_below, path_of_key
+from leftzmq.tree.ignoring.rule_file import GITIGNORE, LEFTIGNORE
+from leftzmq.tree.path import folders_above, join, keys_below, path_of_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -43,6 +44,7 @@ class Resolver:
     def __init__(self, index_view: IndexView) -> None:
         self._index_view, self._heads = index_view, index_view.store.heads
         self._made_way: list[str] = []
+        self._with_rules: list[str] = []
 
     @property
     def walked(self) -> bool:
@@ -127,6 +129,17 @@ class Resolver:
         lies in those that others have again."""
         paths, self._made_way = self._made_way, []
         return paths
+
+    def back_with_rules(self) -> list[str]:
+        """Folders in which files of rules stayed, when they were to go, and which are there again
+        since the last call, or did not go after all. A walk finds these files, and they are ours
+        again (local_changes)."""
+        folders, self._with_rules = self._with_rules, []
+        return folders
+
+    def _is_back(self, folder: str) -> None:
+        if any(self.is_shell(join(folder, name)) for name in (LEFTIGNORE, GITIGNORE)):
+            self._with_rules.append(folder)
 
     def _makes_way_above(self, path: str) -> None:
         """Something is to be put at `path`. Where a folder above it is missing or is no folder only
@@ -220,6 +233,7 @@ class Resolver:
         observed = Observed(path, Kind.DIRECTORY)
         entry, sequence = self._index_view.author.change(observed, ours.entry)
         self._index_view.set_ours(rows, entry, sequence, key)
+        self._is_back(path)
         return entry
 
     def take_over(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
@@ -229,8 +243,11 @@ class Resolver:
         self._index_view.begun_is_over(entry.path)
         self._index_view.given_up.pop(entry.path, None)
         rows = self._index_view.rows(entry.path)
+        was_shell = _shell_of(ours_of(rows)) is not None
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._index_view.take_row(rows, entry, key, noise)
+        if was_shell and not entry.deleted and entry.kind is Kind.DIRECTORY:
+            self._is_back(entry.path)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """The path at which the loser's bytes become a conflict copy. None: the copy is there
@@ -316,6 +333,7 @@ class Resolver:
         if verdict is not Verdict.PUBLISH_AGAIN:
             return False
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)
+        self._is_back(path)
         return True
 
     def keep_found(self, found: Operation) -> None:
@@ -331,6 +349,7 @@ class Resolver:
         entry, sequence = self._index_view.author.kept(observed, base, grave)
         self._index_view.set_ours(rows, entry, sequence, found.old.key)
         self._index_view.unsure.discard(grave.path)  # it does not go any more
+        self._is_back(grave.path)
 
     def stays_above(self, path: str) -> None:
         """Something of ours is at `path`. In a folder that only sends, others may have deleted
