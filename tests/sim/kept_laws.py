@@ -459,12 +459,15 @@ class Witness:
     def excuse(self, ledger: Ledger) -> None:
         """What a user took away where his device did not keep it is no delete for the others. Nor
         is what he took away a moment before it was ignored: a look did not tell it in time. And a
-        folder stays for what is ignored in it, on whichever device. Where a device ignores a folder
-        at a path, but not a file, it takes the delete of a file there, and forgets by that what it
-        had of the folder: when it keeps that again, it tells it anew."""
+        folder stays for what is ignored in it, on whichever device, and the rules with it: when it
+        is back, they are, too. Where a device ignores a folder at a path, but not a file, it takes
+        the delete of a file there, and forgets by that what it had of the folder: when it keeps
+        that again, it tells it anew."""
         for delete in (*ledger.deletes, *ledger.bare_deletes):
             if not delete.excused and self._was_ignored(delete):
                 delete.excused = f"{delete.device} did not keep it"
+            if is_rule_file(delete.path) and parent_of(delete.path) in self._held_up:
+                delete.excused = delete.excused or "its folder held something ignored"
         ledger.folders = [
             (when, device, path)
             for when, device, path in ledger.folders

@@ -55,7 +55,7 @@ from leftzmq.sync.scan.classifier import TRIED_AGAIN
 from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.sync.versions.local_changes import is_here_for_all
+from leftzmq.sync.versions.local_changes import rules_are_back
 from leftzmq.sync.versions.name_clashes import Apart, NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
@@ -509,9 +509,8 @@ class Applier:
         """The folder may be here for all again, after a delete of it. A look makes the files of
         rules ours again that stayed in it meanwhile."""
         files = self._keeping.rules.files_in(folder)
-        left = tuple(path for path in files if self._resolver.is_shell(path))
-        is_here = left and is_here_for_all(self._index_view, folder)
-        return [RescanWanted(self.folder, left)] if is_here else []
+        back = tuple(path for path in files if rules_are_back(self._index_view, path))
+        return [RescanWanted(self.folder, back)] if back else []
 
     def _may_lie_here(self, path: str, ticket: Ticket) -> bool:
         if self._resolver.may_find:

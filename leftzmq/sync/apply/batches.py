@@ -20,7 +20,7 @@ from leftzmq.sync.apply.round_robin import RoundRobin
 from leftzmq.sync.apply.source_pace import Lane, SourcePace, lane_of
 from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.sync.versions.local_changes import is_here_for_all
+from leftzmq.sync.versions.local_changes import is_here_for_all, rules_are_back
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import STAYING_SAMPLE, Resolver
@@ -317,10 +317,13 @@ class Batches:
         """Whether what a scan found is still nothing of ours. Since then it may have been
         published, or deleted by a later delete. Our version must not rank below that delete. Nor
         does a directory go that others have again, above the delete: what is to come into it may
-        lie in it already. That would keep the directory there, and would wait for it."""
+        lie in it already. That would keep the directory there, and would wait for it. Nor does a
+        file of rules whose folder stays."""
         winner, gone = self._resolver.winner_of(path), found.entry
         is_folder = winner is not None and winner.kind is gone.kind is Kind.DIRECTORY
         if winner is not None and is_folder and winner.rank > gone.rank:
+            return False
+        if rules_are_back(self._index_view, path):
             return False
         ours = self._index_view.ours(path)
         if ours is None:

@@ -47,7 +47,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
     is_left = ours is not None and ours.entry.deleted and _is_left(ours, observed, key)
-    if is_left and not _rules_stay(index_view, observed.path):
+    if is_left and not rules_are_back(index_view, observed.path):
         assert ours is not None
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
@@ -121,6 +121,18 @@ def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> 
     return best
 
 
+def rules_are_back(index_view: IndexView, path: str) -> bool:
+    """Whether a file of rules stayed at `path` for what it ignores, when its folder was to go, and
+    the folder is here for all again. Then the file is ours again, too, above its delete, unless
+    somebody wrote another one: without it what it ignores would be told."""
+    if not is_rule_file(path) or not is_here_for_all(index_view, parent_of(path)):
+        return False
+    rows = index_view.rows(path)
+    ours, best = ours_of(rows), best_of(rows, ANYBODY)
+    stayed = ours is not None and ours.entry.deleted and ours.scan is not None
+    return stayed and best is not None and best.entry.deleted
+
+
 def is_here_for_all(index_view: IndexView, folder: str) -> bool:
     """Whether we have this folder, and nothing else is to come in its place."""
     rows = index_view.rows(folder) if folder else []
@@ -128,12 +140,6 @@ def is_here_for_all(index_view: IndexView, folder: str) -> bool:
     if ours is None or ours.entry.deleted or winner is None:
         return False
     return winner.entry.kind is Kind.DIRECTORY and not winner.entry.deleted
-
-
-def _rules_stay(index_view: IndexView, path: str) -> bool:
-    """Whether what stayed at `path` when it was deleted is a file of rules in a folder that is here
-    for all again. Then it is ours again, too: without it what it ignores would be told."""
-    return is_rule_file(path) and is_here_for_all(index_view, parent_of(path))
 
 
 def _was_to_come(begun: Entry, ours: Row | None, others: list[Entry]) -> bool:

@@ -10,13 +10,22 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.facts import LocalRulesSet, PathsTouched, TimePassed, Touch
+from leftzmq.sync.facts import (
+    FoundDeleted,
+    FoundDeletedBytes,
+    LocalRulesSet,
+    PathsReconsidered,
+    PathsTouched,
+    TimePassed,
+    Touch,
+)
 from leftzmq.sync.folder import FolderState
 from leftzmq.sync.jobs import WriteChunks
 from leftzmq.sync.scan import keeping
 from leftzmq.sync.scan.keeping import RULES_STAY_S
 from leftzmq.sync.versions.counters import Counters
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import ContentId, Kind
+from leftzmq.tree.plan import Held as OnDisk
 from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
@@ -293,25 +302,93 @@ def test_what_is_kept_in_a_shell_brings_its_folder_back(mesh: Mesh, a: Device, b
     quiet(mesh)
     b.write("proj/new.txt", b"new")
     quiet(mesh)
-    assert names(a) == {"proj", "proj/new.txt", "proj/.leftignore"}, "with its rules"
-    assert text(a, "proj/new.txt") == b"new" and text(b, "proj/node_modules/one") == b"B's own"
+    assert {"proj", "proj/new.txt"} <= names(a) and text(a, "proj/new.txt") == b"new"
+    assert text(b, "proj/node_modules/one") == b"B's own"
 
 
-def test_a_shell_that_others_make_anew_has_its_rules_still(
-    mesh: Mesh, a: Device, b: Device
-) -> None:
-    """Else what they ignore would be told when the folder is there for all."""
+def deleted_but_for_what_b_ignores(mesh: Mesh, a: Device, b: Device) -> None:
     rules(a, "node_modules/", path="proj/.leftignore")
+    a.write("proj/src", b"1")
     quiet(mesh)
     b.write("proj/node_modules/one", b"B's own")
     quiet(mesh)
     shutil.rmtree(a.share / "proj")
+
+
+@pytest.mark.parametrize(
+    "again", ("told", "found after a start", "made elsewhere", "found by a walk")
+)
+def test_the_rules_of_a_shell_come_back_with_its_folder(
+    mesh: Mesh, a: Device, b: Device, again: str
+) -> None:
+    """Else all would get what they keep back."""
+    deleted_but_for_what_b_ignores(mesh, a, b)
     quiet(mesh)
-    a.write("proj/new.txt", b"new")
+    match again:
+        case "told":
+            b.write("proj/new.txt", b"new")
+            b.take(PathsTouched(FOLDER, (("proj/new.txt", Touch.CLOSED),)))
+            mesh.settle()
+        case "found after a start":
+            b.kill()
+            b.write("proj/new.txt", b"new")
+            b.start()
+        case "made elsewhere":
+            a.write("proj/new.txt", b"new")
+            a.take(PathsTouched(FOLDER, (("proj", Touch.MADE), ("proj/new.txt", Touch.CLOSED))))
+            mesh.settle()
+        case "found by a walk":
+            b.write("proj/new.txt", b"new")
+            b.scan()
     for _ in range(2):
+        mesh.settle()
+        assert names(a) == {"proj", "proj/.leftignore", "proj/new.txt"}
+        assert names(b) == names(a) | {"proj/node_modules", "proj/node_modules/one"}
         quiet(mesh)
-        assert names(a) == {"proj", "proj/new.txt", "proj/.leftignore"}
-        assert text(b, "proj/node_modules/one") == b"B's own"
+
+
+def test_rules_stay_with_a_folder_that_does_not_go_after_all(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Something appeared in it that B had not looked at when it heard of the delete."""
+    deleted_but_for_what_b_ignores(mesh, a, b)
+    b.write("proj/new.txt", b"new")
+    a.scan()
+    mesh.settle()
+    assert names(a) == {"proj", "proj/.leftignore", "proj/new.txt"}
+    assert names(b) == names(a) | {"proj/node_modules", "proj/node_modules/one"}
+    quiet(mesh)
+    assert not (a.share / "proj/node_modules").exists()
+
+
+def test_rules_that_were_to_go_stay_where_their_folder_is_back_before(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """One look found them, and what brings the folder back."""
+    deleted_but_for_what_b_ignores(mesh, a, b)
+    quiet(mesh)
+    grave = b.store.ours("proj/.leftignore")
+    assert grave is not None and grave.entry.deleted and grave.scan is not None
+    assert b.folder.announcer._resolver.revive("proj") is not None
+    b.take(FoundDeletedBytes(FOLDER, FoundDeleted(grave.entry, OnDisk(grave.scan, ContentId(b"")))))
+    b.take(PathsReconsidered(FOLDER, ("proj",)))
+    mesh.settle()
+    assert names(a) == {"proj", "proj/.leftignore"}
+    assert names(b) == names(a) | {"proj/node_modules", "proj/node_modules/one"}
+
+
+def test_rules_that_others_wrote_anew_are_taken_with_the_folder_of_a_shell(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    deleted_but_for_what_b_ignores(mesh, a, b)
+    quiet(mesh)
+    rules(a, "node_modules/", "more/", path="proj/.leftignore")
+    b.write("proj/new.txt", b"new")
+    quiet(mesh)
+    quiet(mesh)
+    assert names(a) == {"proj", "proj/.leftignore", "proj/new.txt"}
+    assert text(b, "proj/.leftignore") == text(a, "proj/.leftignore") == b"node_modules/\nmore/\n"
+    assert text(b, "proj/node_modules/one") == b"B's own"
 
 
 def test_rules_stay_with_what_they_ignore_where_others_replaced_their_folder(
