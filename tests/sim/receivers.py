@@ -116,7 +116,7 @@ class Receivers:
         inode = other.hands.at(path)
         if inode is not None and (inode.kind is not Kind.FILE or chance.random() < 0.25):
             self._users._delete(other, path)
-        elif other.hands.make_folders(parent_of(path)):
+        elif self._makes_folders(other, parent_of(path)):
             mtime_ns = other.disk.now_ns() if inode is None else inode.mtime_ns
             value = self._users._value(other, chance)
             self._users._write(other, path, value, anew=chance.random() < 0.5)
@@ -124,6 +124,13 @@ class Receivers:
                 other.hands.set_mtime(path, mtime_ns - chance.randrange(10**15))
         other.touched()
         return f"{path} on {other.name}"
+
+    def _makes_folders(self, device: SimDevice, path: str) -> bool:
+        """A folder that he makes is there, also where no file comes into it: his editor replaces
+        one, and there is none."""
+        if path and device.hands.at(path) is None:
+            self._ledger.made_at(path, device.name, self._world.now)
+        return device.hands.make_folders(path)
 
     # ---- what its user decides ----------------------------------------------------------------
 

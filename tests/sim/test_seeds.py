@@ -450,9 +450,17 @@ PLANS = {
         "40950727/ABCD/4000,0,3,4,5,4007,6,4004/1/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
-    "a user puts a file where a folder that others deleted stayed with its rules": (
-        "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,careful,"
+    "a receiver between two who do not agree starts, and hears first of who has what it has": (
+        "41101226/ABCD/13000,1,2,3,4,5,6,7,8,10,15,16,24,27,28,13002,31,32,13008/0/watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+    "a user makes a folder anew for a file that he does not write, where he renamed one": (
+        "41005706/AB/13000,3,4,8,14,13010/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
+    ),
+    "a folder stays with its rules for what they ignore, and something else is put into it": (
+        "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
     ),
 }
 DISKS = {

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
+from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of, theirs_of
 from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.ticket import Ticket
@@ -447,10 +447,14 @@ class Resolver:
     def _agrees(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """What we kept to ourselves is what others have: it is theirs from now on. Other attributes
         than theirs are a change that stays ours, until theirs are newer. Below a private folder
-        nothing is told, so there what is newer is taken, and is private again."""
+        nothing is told, so there what is newer is taken, and is private again. And where somebody
+        has a higher version than theirs, ours is against that one, also while they are away."""
         is_newer = theirs.entry.rank > ours.entry.rank
-        if not is_newer and self._index_view.is_below_private(ours.entry.path):
-            return None
+        if not is_newer:
+            best = best_of([row for row in rows if row is not ours], ANYBODY)
+            is_best = best is not None and best.entry.rank == theirs.entry.rank
+            if not is_best or self._index_view.is_below_private(ours.entry.path):
+                return None
         if ours.entry.kind is Kind.DIRECTORY and not ours.entry.deleted:
             low, high = keys_below(ours.entry.path)
             below = self._index_view.store.private_after(low, -1, high)

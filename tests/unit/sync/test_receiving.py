@@ -349,6 +349,31 @@ def test_what_comes_below_a_folder_that_is_kept_between_two_is_taken_and_told_to
     assert c.folder.index_view.counters.tickets == 0 and c.folder.state.value == "idle"
 
 
+def test_a_start_changes_nothing_where_one_of_two_who_do_not_agree_comes_first(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    """C alone is between A, who has a file, and B, who has a folder of that name."""
+    a.kill()
+    mesh.cut.add(frozenset("AB"))
+    b.write("d/x", b"of b")
+    mesh.scan_all()
+    mesh.settle()
+    a.start()
+    a.write("d", b"of a")
+    mesh.scan_all()
+    mesh.settle()
+    assert c.tree() == b.tree() and text(a, "d") == b"of a"
+    before = c.store.heads.sequence
+    for who in (a, b):
+        who.kill()
+        c.kill()
+        c.start_and_walk_last()
+        mesh.settle()
+        who.start()
+        mesh.settle()
+        assert c.tree() == b.tree() and c.store.heads.sequence == before
+
+
 def test_what_came_into_a_folder_is_told_again_when_others_have_the_folder_again(
     mesh: Mesh, a: Device, b: Device, c: Device
 ) -> None:
