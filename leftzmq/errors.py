@@ -400,6 +400,10 @@ class ProblemKind(Enum):
         "was replaced, and who may read and write it could not all be kept: nobody may who could "
         "not before; set it by hand"
     )
+    MODE_NOT_SET = (
+        "its mode or time cannot be set, as it belongs to another user here: set it by hand, or "
+        "change its owner"
+    )
     TOO_LARGE = "has more chunks than a list can hold: not synced"
     MANY_LOSSES = (
         "more than half of the files would be lost, or many are encrypted: held back until "

@@ -11,6 +11,7 @@ from leftzmq import __version__
 from leftzmq.cli.accept import add_held, decide
 from leftzmq.cli.asking import add_config
 from leftzmq.cli.importing import Importing
+from leftzmq.cli.modes import add_modes, modes
 from leftzmq.cli.override import add_override, override
 from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
@@ -70,6 +71,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return decide(options)
         case "override":
             return override(options)
+        case "modes":
+            return modes(options)
         case "pause" | "resume":
             return pause(options)
         case "problems":
@@ -129,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     add_conflicts(commands)
     add_held(commands)
     add_override(commands)
+    add_modes(commands)
     text = "three agents on this machine live through the story"
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")

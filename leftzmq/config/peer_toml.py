@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -44,6 +44,7 @@ from leftzmq.content.key_text import read_key
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError, Refused
 from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.wanted import only_path
 
 MAX_FILE_BYTES: Final = 1 << 20
@@ -265,6 +266,7 @@ def _device(top: Table) -> DeviceConfig:
 
 FOLDER_SETTINGS: Final = (
     "mode",
+    "perms",
     "only",
     "ignore",
     "litter",
@@ -302,17 +304,22 @@ def _set(folder: FolderConfig, table: Table) -> FolderConfig:
         ignore=table.texts("ignore"),
         litter=table.yes_or_no("litter", True),
         only=tuple(_only(table, each) for each in table.texts("only")),
-        mode=_mode(table),
+        mode=_one_of(table, "mode", FolderMode.BOTH),
+        perms=_one_of(table, "perms", ModesKept.ALL),
     )
 
 
-def _mode(table: Table) -> FolderMode:
-    value, known = table.text("mode"), {mode.value: mode for mode in FolderMode}
+Word = TypeVar("Word", FolderMode, ModesKept)
+
+
+def _one_of(table: Table, key: str, default: Word) -> Word:
+    """Return the member whose value is written there."""
+    value, known = table.text(key), {each.value: each for each in type(default)}
     if value is None:
-        return FolderMode.BOTH
+        return default
     if value not in known:
-        do = " or ".join(f'mode = "{each}"' for each in known)
-        raise ConfigError(f"is {value!r}", table.where("mode"), f"write {do}")
+        do = " or ".join(f'{key} = "{each}"' for each in known)
+        raise ConfigError(f"is {value!r}", table.where(key), f"write {do}")
     return known[value]
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from leftzmq.bandwidth.timetable import NO_LIMITS, BandwidthLimits
 from leftzmq.endpoint import Endpoint
 from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.permissions import ModesKept
 
 MAX_PEERS: Final = 62  # the index has 64 bits for holders: ours, one kept free, and theirs
 MAX_FOLDERS: Final = 64  # of one hello (wire/messages)
@@ -83,6 +84,7 @@ class FolderConfig(Struct, frozen=True):
     litter: whether the built-in list of what to ignore holds
     only: paths in the share: nothing else is fetched; none: everything is
     mode: in which directions it syncs
+    perms: which bits of files' modes are kept here
     """
 
     id: str
@@ -94,6 +96,7 @@ class FolderConfig(Struct, frozen=True):
     litter: bool = True
     only: tuple[str, ...] = ()
     mode: FolderMode = FolderMode.BOTH
+    perms: ModesKept = ModesKept.ALL
 
 
 class UnusableFolder(Struct, frozen=True):

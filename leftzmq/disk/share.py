@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes
 from typing import Final
@@ -17,12 +18,14 @@ from typing import Final
 from msgspec import Struct
 
 from leftzmq.disk.fs.errno_meaning import cause_of, is_gone
-from leftzmq.disk.fs.interface import Directory, Root
+from leftzmq.disk.fs.interface import Directory, File, Root
 from leftzmq.disk.fs.real import RealRoot, make_root
 from leftzmq.disk.fs.spelling import SpelledRoot, tell_apart
 from leftzmq.disk.trash.trash import TRASH_NAME
 from leftzmq.errors import ShareError, Stop, StopCause
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.permissions import RUN_BITS, ModesKept
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
 MARKER_NAME: Final = "marker"
@@ -33,6 +36,7 @@ PRIVATE_MODE: Final = 0o700
 LOOKS_AT_ONCE: Final = 3
 """How many times a check of the share is made at once, if a call is interrupted or the disk gives
 an error that may pass."""
+_PROBED_MODES: Final = (0o640, 0o755, 0o406)
 AGAIN: Final = "it is looked at again every few seconds and goes on by itself"
 
 Random = Callable[[int], bytes]
@@ -71,7 +75,8 @@ class Marker(Struct, frozen=True):
 class Share:
     """An open share. Everything in disk/ works on its `root`.
 
-    lacks: sentences that say what its file system cannot do. made: no agent ever worked in it.
+    lacks: sentences that say what its file system cannot do. modes: which bits of a file's mode it
+    keeps. made: no agent ever worked in it.
     """
 
     def __init__(
@@ -80,10 +85,11 @@ class Share:
         where: str,
         marker: Marker,
         lacks: tuple[str, ...],
+        modes: ModesKept,
         *,
         made: bool = False,
     ) -> None:
-        self.root, self.lacks, self.made = root, lacks, made
+        self.root, self.lacks, self.modes, self.made = root, lacks, modes, made
         self._where, self._marker = where, marker
 
     @property
@@ -370,9 +376,10 @@ def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
 
 def _prepared(
     root: Root, where: str, marker: Marker, random: Random
-) -> tuple[SpelledRoot, str, Marker, tuple[str, ...]]:
-    """Make the trash, and test the file system by writing to it: what it lacks, and whether it
-    tells spellings of a name apart. Returns the arguments of Share. OSError."""
+) -> tuple[SpelledRoot, str, Marker, tuple[str, ...], ModesKept]:
+    """Make the trash, and test the file system by writing to it: what it lacks, whether it tells
+    spellings of a name apart, and which bits of a mode it keeps. Returns the arguments of Share.
+    OSError."""
     probes = [f"probe-{random(8).hex()}" for _ in range(2)]
     with root.folder(LEFT_DIRECTORY) as left:
         _make_private(left, TRASH_NAME)
@@ -381,11 +388,29 @@ def _prepared(
         try:
             exact = tell_apart(left, probes[0]) and _tells_forms_apart(left, probes[0])
             lacks = root.missing_at(LEFT_DIRECTORY, *probes)
+            modes = _modes_kept(left, probes[0])
         finally:
             for name in probes:
                 left.unlink(name)
             left.flush()
-    return SpelledRoot(root, exact=bool(exact)), where, marker, lacks
+    return SpelledRoot(root, exact=bool(exact)), where, marker, lacks, modes
+
+
+def _modes_kept(left: Directory, probe: str) -> ModesKept:
+    """Which bits of a mode the file system shows as they were set."""
+    all_bits = [Attributes(0, bool(bits & RUN_BITS), bits) for bits in _PROBED_MODES]
+    with left.open_write(probe) as file:
+        shown = [_shown(file, wanted) for wanted in all_bits]
+        if all(map(Attributes.same_mode, shown, all_bits)):
+            return ModesKept.ALL
+        shows_x = [_shown(file, Attributes(0, exec)).exec for exec in (True, False)]
+    return ModesKept.EXEC if shows_x == [True, False] else ModesKept.NONE
+
+
+def _shown(file: File, wanted: Attributes) -> Attributes:
+    with suppress(OSError):
+        file.set_wanted(wanted)
+    return file.stat().key().attributes
 
 
 def _tells_forms_apart(left: Directory, probe: str) -> bool:

@@ -156,7 +156,7 @@ class Reader:
             (after, upto, limit),
         ).fetchall()
         changes = [
-            Change(columns[13], path_of_key(columns[1]), entry_of(columns), columns[-1])
+            Change(columns[14], path_of_key(columns[1]), entry_of(columns), columns[-1])
             for columns in found
         ]
         withdrawn = self._ask(

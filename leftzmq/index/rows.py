@@ -9,16 +9,19 @@ from typing import Any, Final
 from msgspec import Struct
 
 from leftzmq.index.schema import OUR_BIT
+from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.permissions import Permissions
 from leftzmq.tree.version import Life, Vector
 
 ENTRY_COLUMNS: Final = (
-    "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted"
+    "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted, permissions"
 )
 COLUMNS: Final = f"id, {ENTRY_COLUMNS}, holders, seq, scan, noise, apart"
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
+_MODE = struct.Struct("<H")  # after that; not where it was not written down
 _INODE = struct.Struct("<Q")
 _UINT32 = 0xFFFFFFFF
 # The numbers of a row, and what SQLite keeps for a row and for its entries in indexes.
@@ -94,7 +97,7 @@ def row_bytes(entry: Entry) -> int:
 def pack_scan(key: ScanKey | None) -> bytes | None:
     if key is None:
         return None
-    return _SCAN.pack(
+    packed = _SCAN.pack(
         key.kind,
         key.size,
         key.mtime_ns,
@@ -103,6 +106,7 @@ def pack_scan(key: ScanKey | None) -> bytes | None:
         key.exec,
         min(key.links, _UINT32),
     )
+    return packed if key.mode == NO_MODE else packed + _MODE.pack(key.mode)
 
 
 def pack_inode(inode: int) -> bytes:
@@ -113,22 +117,23 @@ def pack_inode(inode: int) -> bytes:
 def unpack_scan(packed: bytes | None) -> ScanKey | None:
     if packed is None:
         return None
-    kind, size, mtime_ns, ctime_ns, inode, exec_, links = _SCAN.unpack(packed)
-    return ScanKey(Kind(kind), size, mtime_ns, ctime_ns, inode, exec_, links)
+    kind, size, mtime_ns, ctime_ns, inode, exec_, links = _SCAN.unpack_from(packed)
+    mode = _MODE.unpack_from(packed, _SCAN.size)[0] if len(packed) > _SCAN.size else NO_MODE
+    return ScanKey(Kind(kind), size, mtime_ns, ctime_ns, inode, exec_, links, mode)
 
 
 def row_of(columns: tuple[Any, ...]) -> Row:
     """A Row from COLUMNS, in their order."""
-    entry, scan = entry_of(columns), unpack_scan(columns[14])
-    noise, apart = bool(columns[15]), bool(columns[16])
-    return Row(entry, columns[12], columns[0], columns[13], scan, noise, apart)
+    entry, scan = entry_of(columns), unpack_scan(columns[15])
+    noise, apart = bool(columns[16]), bool(columns[17])
+    return Row(entry, columns[13], columns[0], columns[14], scan, noise, apart)
 
 
 def entry_of(columns: tuple[Any, ...]) -> Entry:
     """The entry in COLUMNS, in their order."""
-    _, path, kind, size, mtime_ns, exec_, content, depth, vector, writer, stamp, deleted = columns[
-        :12
-    ]
+    _, path, kind, size, mtime_ns, exec_, content, depth, vector, writer, stamp, deleted, said = (
+        columns[:13]
+    )
     return Entry(
         path_of_key(path),
         Kind(kind),
@@ -141,6 +146,7 @@ def entry_of(columns: tuple[Any, ...]) -> Entry:
         Life(writer),
         stamp,
         bool(deleted),
+        None if said is None else Permissions.unpack(said),
     )
 
 
@@ -158,6 +164,7 @@ def columns_of_entry(entry: Entry) -> tuple[Any, ...]:
         entry.writer,
         entry.stamp,
         entry.deleted,
+        None if entry.permissions is None else entry.permissions.pack(),
     )
 
 

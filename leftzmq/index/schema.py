@@ -18,7 +18,7 @@ from leftzmq.errors import IndexFailed, IndexFault, LeftError
 from leftzmq.index.connection import Connection, disk_errors, index_failed, set_aside
 from leftzmq.tree.version import PRIVATE
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
@@ -32,7 +32,7 @@ slow. When there is nothing else to do, the file is cut to this size."""
 IN_MEMORY: Final = ":memory:"  # instead of a file
 BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
-_ENTRY: Final = """\
+_ENTRY_OF_6: Final = """\
   kind     INTEGER NOT NULL,
   size     INTEGER NOT NULL,
   mtime_ns INTEGER NOT NULL,
@@ -43,14 +43,18 @@ _ENTRY: Final = """\
   writer   BLOB NOT NULL,
   stamp    INTEGER NOT NULL,
   deleted  INTEGER NOT NULL,"""
+_ENTRY: Final = f"""\
+{_ENTRY_OF_6}
+  permissions BLOB,           -- the packed register (tree/permissions), if there is one"""
 """The columns of a version, without its path, as in Entry."""
-_NOT_KEPT: Final = f"""
+_BASE: Final = """
 CREATE TABLE base(            -- our versions of paths that we stopped keeping; no offers
-{_ENTRY}
+{}
   path BLOB PRIMARY KEY,
   scan BLOB)                  -- the packed ScanKey that we knew
   WITHOUT ROWID;
-
+"""
+_NOT_KEPT: Final = """
 CREATE TABLE withdrawn(       -- the paths that we stopped keeping at some time, with the sequence
   path BLOB PRIMARY KEY, seq INTEGER NOT NULL)  -- under which we said so last
   WITHOUT ROWID;
@@ -110,6 +114,7 @@ CREATE TABLE held(            -- what lies in the share instead of our version, 
   why  INTEGER NOT NULL,      -- sync/versions/withheld
   stamp INTEGER NOT NULL, writer BLOB NOT NULL)  -- of the version that we had
   WITHOUT ROWID;
+{_BASE.format(_ENTRY)}
 {_NOT_KEPT}
 {_PRIVATE}"""
 
@@ -118,13 +123,15 @@ LINKED: Final = (
 )
 """Our files that have more than one name, as far as we know: see rows.pack_scan."""
 INODE: Final = "substr(scan, 26, 8)"
-_MORE: Final = f"""
-CREATE INDEX IF NOT EXISTS version_linked ON version({INODE}) WHERE {LINKED};
+_BEGUN: Final = """
 CREATE TABLE IF NOT EXISTS begun(  -- nobody has these versions any more, and an operation that was
                                    -- not committed may have put them here
-{_ENTRY}
+{}
   path     BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+_MORE: Final = f"""
+CREATE INDEX IF NOT EXISTS version_linked ON version({INODE}) WHERE {LINKED};
+{_BEGUN.format(_ENTRY)}"""
 """These have no schema version of their own: a leftzmq that does not know them still keeps its own
 tables right."""
 
@@ -148,9 +155,16 @@ INSERT INTO lefting(file, target, inode, content, state)
   FROM staging;
 DROP TABLE staging;
 """,
-    4: f"ALTER TABLE version ADD COLUMN apart INTEGER NOT NULL DEFAULT 0; {_NOT_KEPT}",
+    4: "ALTER TABLE version ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;"
+    + _BASE.format(_ENTRY_OF_6)
+    + _NOT_KEPT,
     # A leftzmq that knows nothing of private versions would tell them.
     5: _PRIVATE,
+    6: _BEGUN.format(_ENTRY_OF_6)
+    + "".join(
+        f"ALTER TABLE {table} ADD COLUMN permissions BLOB;"
+        for table in ("version", "base", "begun")
+    ),
 }
 """schema -> the statements that turn it into the next one, in place. Throwing the index away
 instead would forget its tombstones."""

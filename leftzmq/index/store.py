@@ -46,8 +46,9 @@ ext4, other work)."""
 _MARKS: Final = ", ".join("?" * len(ENTRY_COLUMNS.split(",")))
 _PUT_ROWS: Final = (
     f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
-    " vector = excluded.vector, holders = excluded.holders, seq = excluded.seq,"
-    " scan = excluded.scan, noise = excluded.noise, apart = excluded.apart"
+    " vector = excluded.vector, permissions = excluded.permissions,"
+    " holders = excluded.holders, seq = excluded.seq, scan = excluded.scan,"
+    " noise = excluded.noise, apart = excluded.apart"
 )
 
 

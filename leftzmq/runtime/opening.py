@@ -130,7 +130,7 @@ def begin_life(
     store = folder.store
     share = open_share(store.meta(_TOKEN) or token)
     store.put_meta(_TOKEN, share.token)
-    folder.on_disk(share.folds, share.is_there)
+    folder.on_disk(share.folds, share.is_there, share.modes)
     store.begin_life(life())
     return share, FolderContext(
         folder.id,
@@ -140,6 +140,7 @@ def begin_life(
         store.file,
         device,
         share.still_there,
+        modes=folder.modes,
         mounts=Mounts.unpack(store.meta(MOUNTS)),
         unflushed_names=UnflushedNames(everything=not share.made),
     )
@@ -288,6 +289,7 @@ class Openings:
             litter=config.litter,
             only=config.only,
             mode=config.mode,
+            modes=config.perms,
         )
 
 

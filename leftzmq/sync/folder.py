@@ -47,6 +47,7 @@ from leftzmq.sync.versions.peer_lag import PeerLag
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.wire import page as pages
 from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind, Scalar
@@ -87,6 +88,7 @@ class Folder:
         litter: bool = True,
         only: Sequence[str] = (),
         mode: FolderMode = FolderMode.BOTH,
+        modes: ModesKept = ModesKept.ALL,
     ) -> None:
         self.hold = hold = hold or Hold()
         self.id, self.keys, self.device, self.store = id, keys, device, store
@@ -95,6 +97,7 @@ class Folder:
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
         self.mode = self.index_view.author.mode = mode
+        self.modes = self.index_view.author.modes = modes
         self.differences = Differences(id, self.index_view, self.locks)
         self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter, only=only)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
@@ -129,6 +132,7 @@ class Folder:
             self.keeping,
             may_look=lambda: not self.applier.leftings.clearing,
             strange=lambda found: self.applier.leftings.found_by_walk(found),
+            write_down=self.index_view.write_down,
             patience_s=patience_s,
         )
         self.index_view.unseen = self.scheduler.is_unseen
@@ -191,9 +195,13 @@ class Folder:
         self.sent_bytes = 0
         self.received_bytes = 0
 
-    def on_disk(self, folds: bool, is_there: Callable[[str], bool]) -> None:
-        """Set up names at a start, before the folder's life begins. folds: whether the disk takes
-        two spellings for one name. is_there: returns whether something exists at a path."""
+    def on_disk(
+        self, folds: bool, is_there: Callable[[str], bool], modes: ModesKept = ModesKept.ALL
+    ) -> None:
+        """Set up what depends on the disk at a start, before the folder's life begins. folds:
+        whether the disk takes two spellings for one name. is_there: returns whether something
+        exists at a path. modes: which bits of a file's mode the disk keeps."""
+        self.modes = self.index_view.author.modes = self.modes.least(modes)
         self._name_clashes.disk_folds(folds, is_there, self._resolver.unhave)
 
     def _is_done_with(self, device: DeviceKey) -> bool:
@@ -404,6 +412,5 @@ class Folder:
         return min((time for time in times if time is not None), default=None)
 
 
-def _understands(peers: Peers, device: DeviceKey) -> bool:
-    """Whether the device understands withdrawals."""
-    return peers.link_for(Capability.WITHDRAWN, device) is not None
+def _understands(peers: Peers, capability: Capability, device: DeviceKey) -> bool:
+    return peers.link_for(capability, device) is not None

@@ -55,6 +55,7 @@ class Walked(Struct, frozen=True):
     came: mounts that appeared since the slice before
     mounts: all mounts that are known, packed
     rules: files of ignore rules that are not as they were read last
+    modes: of paths that are as our index has them, which does not have their mode
     """
 
     folder: str
@@ -69,6 +70,7 @@ class Walked(Struct, frozen=True):
     came: tuple[str, ...] = ()
     mounts: bytes = b""
     rules: tuple[RulesRead, ...] = ()
+    modes: tuple[tuple[str, int], ...] = ()
 
 
 class Look(Struct, frozen=True):
@@ -545,8 +547,8 @@ class Flushed(Struct, frozen=True):
 
 class ReadPage(Struct, frozen=True):
     """Read and seal one page of our index: the entries after `after`, up to the durable `upto`.
-    tag: of the epoch in which it is sealed; accepted: what users let pass; withdrawn: whether the
-    asker understands withdrawals."""
+    tag: of the epoch in which it is sealed; accepted: what users let pass; withdrawn, permissions:
+    whether the asker understands these."""
 
     folder: str
     link: Link
@@ -557,6 +559,7 @@ class ReadPage(Struct, frozen=True):
     whole: bool
     accepted: Accepted = NOTHING
     withdrawn: bool = True
+    permissions: bool = True
 
 
 class PageRead(Struct, frozen=True):

@@ -30,6 +30,7 @@ from leftzmq.sync.admin.event_batching import EventBatching
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.limiting import Limiting
+from leftzmq.sync.admin.mode_adoption import ModeAdoption
 from leftzmq.sync.admin.open_questions import OpenQuestions
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.status import Times, status
@@ -135,13 +136,14 @@ class Node:
         )
         self.conflicts = Conflicts(self._names_of_devices)
         self.join_plans, self.ignore_questions = JoinPlans(), IgnoreQuestions()
-        self.overrides = Overrides()
+        self.overrides, self.mode_adoption = Overrides(), ModeAdoption(folders)
         self.commands = Commands(
             folders,
             self.conflicts,
             self.join_plans,
             self.ignore_questions,
             self.overrides,
+            self.mode_adoption,
             about.get("unusable", ()),
         )
         self._heartbeat = Heartbeat(folders)
@@ -199,6 +201,7 @@ class Node:
             self.join_plans,
             self.ignore_questions,
             self.overrides,
+            self.mode_adoption,
             self.peers,
             self._begin_anew,
         ).enter(routes)
@@ -332,7 +335,7 @@ class Node:
             self.throttles.deadline(),
         ]
         times += [self.reopening.deadline(), self.peers.deadline(), self.rosters.deadline()]
-        times.append(self.event_batching.deadline())
+        times += [self.event_batching.deadline(), self.mode_adoption.deadline(now)]
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
 
@@ -378,6 +381,7 @@ class Node:
         out: Outputs = []
         for folder in self._running():
             out += folder.within(partial(_ticked, folder, now))
+        out += self.mode_adoption.on_time_passed()
         out += self.downloader.on_time_passed(now)
         out += self.listener.go_on(now)
         out += self.giving_told.tell_changes()

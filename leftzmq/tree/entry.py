@@ -13,7 +13,15 @@ from typing import Final, NewType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from leftzmq.tree.attributes import Attributes
+from leftzmq.tree.attributes import NO_MODE, Attributes, said, seen
+from leftzmq.tree.permissions import (
+    OWNER_READS,
+    OWNER_WORKS,
+    ModesKept,
+    Permissions,
+    changed,
+    higher,
+)
 from leftzmq.tree.version import PRIVATE, Life, Vector
 
 ContentId = NewType("ContentId", bytes)
@@ -42,10 +50,15 @@ class Kind(IntEnum):
     SYMLINK = 2
 
 
-class ScanKey(Struct, frozen=True, gc=False):
+OWNERS_BITS: Final = {Kind.FILE: OWNER_READS, Kind.DIRECTORY: OWNER_WORKS, Kind.SYMLINK: 0}
+"""What the owner of each kind always may, whatever a user set."""
+
+
+class ScanKey(Struct, frozen=True, gc=False, eq=False):
     """What `lstat` said of a path when its bytes were last known to be those of our entry.
 
     An unchanged file is recognised by this alone and never read. Times are ns since the epoch.
+    mode: the nine bits of a file or folder; NO_MODE: not written down, and the same as any mode.
     """
 
     kind: Kind
@@ -55,13 +68,28 @@ class ScanKey(Struct, frozen=True, gc=False):
     inode: int
     exec: bool
     links: int
+    mode: int = NO_MODE
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ScanKey):
+            return NotImplemented
+        if (self.ctime_ns, self.links) != (other.ctime_ns, other.links):
+            return False
+        return self.same_bytes(other) and self.same_mode(other)
+
+    def __ne__(self, other: object) -> bool:  # Struct has one of its own
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((self.inode, self.size, self.mtime_ns, self.ctime_ns))
 
     @property
     def attributes(self) -> Attributes:
-        return Attributes(self.mtime_ns, self.exec)
+        return seen(self.mtime_ns, self.exec, self.mode, OWNERS_BITS[self.kind])
 
     def same_bytes(self, other: ScanKey) -> bool:
-        """Whether nothing but a rename, or a new link to it, happened in between."""
+        """Whether nothing but a rename, a new link to it, or a change of who may read and write it
+        happened in between."""
         return (self.kind, self.size, self.mtime_ns, self.inode, self.exec) == (
             other.kind,
             other.size,
@@ -69,6 +97,10 @@ class ScanKey(Struct, frozen=True, gc=False):
             other.inode,
             other.exec,
         )
+
+    def same_mode(self, other: ScanKey) -> bool:
+        """Whether the mode is the same, as far as it was written down."""
+        return self.mode == other.mode or NO_MODE in (self.mode, other.mode)
 
     def has_grown(self, now: ScanKey) -> bool:
         """Whether this file may only have got more bytes at its end by the later stat `now`. Its
@@ -82,7 +114,8 @@ class Observed(Struct, frozen=True, gc=False):
 
     size is 0 for directories and links. mtime_ns counts for files, and for the stamp of a link.
     depth is the number of list levels above the chunks, 0 for a file of one chunk. noise: the bytes
-    of the file look encrypted; no part of an entry.
+    of the file look encrypted; no part of an entry. mode: the nine bits of a file or folder, or
+    NO_MODE.
     """
 
     path: str
@@ -93,25 +126,31 @@ class Observed(Struct, frozen=True, gc=False):
     content: ContentId = ContentId(b"")
     depth: int = 0
     noise: bool = False
+    mode: int = NO_MODE
 
     @property
     def attributes(self) -> Attributes:
-        return Attributes(self.mtime_ns, self.exec)
+        return seen(self.mtime_ns, self.exec, self.mode, OWNERS_BITS[self.kind])
 
 
-Rank = tuple[int, bytes, bytes, tuple[int, int, int, int, int, int]]
+Rank = tuple[int, bytes, bytes, tuple[int, int, tuple[int, bytes, int, int], int, int, int, int]]
 """(stamp, writer, content id, tie): a TOTAL order that extends "seen".
 
-The tie decides nothing between honest devices (a writer gives one stamp to a path only once). It
-keeps the order total when a hostile device gives one name to two versions.
+A writer gives one stamp to a path only once. So between honest devices the tie only tells one
+version with two registers apart: the one with the higher register is above. And it keeps the order
+total when a hostile device gives one name to two versions.
 """
+_NO_REGISTER: Final = (0, b"", 0, 0)
 
 
 class Entry(Struct, frozen=True, gc=False):
     """One version of one path (docs/design.md, "Versions").
 
-    mtime_ns is that of a file; 0 for directories and links. A tombstone (deleted) keeps the kind
-    and content id that it deleted; its size, mtime, exec and depth are 0.
+    mtime_ns is that of a file; 0 for directories and links. A tombstone (deleted) keeps the kind,
+    content id and register that it deleted; its size, mtime, exec and depth are 0. exec: as the
+    version was made; it counts where nothing is said of the mode.
+    permissions: the register of the path, as far as the device knew it; None: nobody changed the
+        mode of this file since modes are told
     """
 
     path: str
@@ -125,16 +164,19 @@ class Entry(Struct, frozen=True, gc=False):
     writer: Life
     stamp: int
     deleted: bool
+    permissions: Permissions | None = None
 
     @property
     def attributes(self) -> Attributes:
-        return Attributes(self.mtime_ns, self.exec)
+        is_file = self.kind is Kind.FILE
+        return said(self.mtime_ns, self.exec, self.permissions, is_file=is_file)
 
     @property
     def rank(self) -> Rank:
         tie = (
             int(self.deleted),
             int(self.kind),
+            _NO_REGISTER if self.permissions is None else self.permissions.rank,
             int(self.exec),
             self.mtime_ns,
             self.size,
@@ -162,7 +204,22 @@ class Entry(Struct, frozen=True, gc=False):
     def leaps(self, ours: Entry | None) -> bool:
         """Whether this version is nearer to the end of all stamps than changes of `ours` lead."""
         floor = MAX_TIME_IN_STAMP if ours is None else max(ours.stamp, MAX_TIME_IN_STAMP)
+        before = None if ours is None else ours.permissions
+        if self.permissions is not None and self.permissions.leaps(before):
+            return True
         return self.stamp > floor + MAX_LEAP
+
+    def with_register(self, permissions: Permissions | None) -> Entry:
+        """This version with that register."""
+        return replace(self, permissions=permissions)
+
+    def with_higher(self, other: Entry | None) -> Entry:
+        """This version, with the register of `other` where that is higher. Of things of another
+        kind nothing is taken over."""
+        if other is None or other.kind != self.kind or other.permissions is None:
+            return self
+        permissions = higher(self.permissions, other.permissions)
+        return self if permissions is self.permissions else self.with_register(permissions)
 
     def same_content(self, other: Entry) -> bool:
         """Whether kind and bytes are the same (or both are deleted, and deleted the same): never a
@@ -180,9 +237,15 @@ def _vector_after(base: Entry | None, life: Life, sequence: int) -> Vector:
     return vector.with_own(life, sequence, base.writer if base else None)
 
 
-def local_change(found: Observed, base: Entry | None, life: Life, sequence: int) -> Entry:
+def local_change(
+    found: Observed,
+    base: Entry | None,
+    life: Life,
+    sequence: int,
+    permissions: Permissions | None = None,
+) -> Entry:
     """The new version that a scan found. `base` is the version that this device had, never one that
-    it wants.
+    it wants. permissions: the register after it (`register_after`)
 
     stamp = max(mtime, the base's + 1) for files and links, the base's + 1 alone for directories.
     """
@@ -201,7 +264,47 @@ def local_change(found: Observed, base: Entry | None, life: Life, sequence: int)
         writer=life,
         stamp=stamp,
         deleted=False,
+        permissions=permissions,
     )
+
+
+def register_after(
+    found: Observed, base: Entry | None, before: ScanKey | None, life: Life, kept: ModesKept
+) -> Permissions | None:
+    """The register of what a scan found in the place of `base`.
+
+    before: the stat of `base` when it was last known to be there; what the disk shows is no change
+        while it shows what it did then: not every disk keeps every bit
+    kept: which bits this device keeps
+
+    What is new has one. What was there before modes were told gets one when its mode changes.
+    """
+    if base is not None and base.kind != found.kind:
+        base = None
+    known = base.permissions if base is not None else None
+    now = found.attributes
+    is_kept = kept is ModesKept.ALL or (kept is ModesKept.EXEC and found.kind is Kind.FILE)
+    if now.bits is None or not is_kept:
+        return known
+    if base is not None and not base.deleted:
+        was = before.attributes if before is not None else base.attributes
+        if now.same_mode(was, kept):
+            return known
+    return changed(known, life, now.bits, kept)
+
+
+def register_of(
+    key: ScanKey, known: Permissions | None, life: Life, kept: ModesKept
+) -> Permissions | None:
+    """The register that says the mode that a stat showed, above `known`. None: `known` says it, or
+    this device keeps no mode of such a thing."""
+    shown, is_file = key.attributes, key.kind is Kind.FILE
+    is_kept = kept is ModesKept.ALL or (kept is ModesKept.EXEC and is_file)
+    if shown.bits is None or not is_kept:
+        return None
+    if known is not None and said(0, False, known, is_file=is_file).same_mode(shown, kept):
+        return None
+    return changed(known, life, shown.bits, kept)
 
 
 def tombstone(base: Entry, life: Life, sequence: int, now_ns: int) -> Entry:
@@ -219,6 +322,7 @@ def tombstone(base: Entry, life: Life, sequence: int, now_ns: int) -> Entry:
         writer=life,
         stamp=max(min(now_ns, MAX_TIME_IN_STAMP), base.stamp + 1),
         deleted=True,
+        permissions=base.permissions,
     )
 
 
@@ -270,11 +374,13 @@ def told(entry: Entry, life: Life, sequence: int) -> Entry:
 
 def joined(ours: Entry, theirs: Entry) -> Entry:
     """Two versions of the same kind and content as one: the version of higher rank, with the
-    vectors joined."""
+    vectors joined, and the higher register."""
     assert ours.same_content(theirs)
-    higher = ours if ours.rank >= theirs.rank else theirs
+    first, second = (ours, theirs) if ours.rank >= theirs.rank else (theirs, ours)
     vector = ours.vector.joined(theirs.vector, keep=(ours.writer, theirs.writer))
-    return higher if vector == higher.vector else replace(higher, vector=vector)
+    if vector != first.vector:
+        first = replace(first, vector=vector)
+    return first.with_higher(second)
 
 
 def with_other_deletes(entry: Entry, others: Iterable[Entry]) -> Entry:

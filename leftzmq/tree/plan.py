@@ -23,7 +23,7 @@ class Verb(Enum):
     PUT_FILE = "put the file"
     MOVE_FILE = "move the file"
     PUT_LINK = "put the link"
-    SET_ATTRIBUTES = "set mtime and exec"
+    SET_ATTRIBUTES = "set mtime and mode"
     LET_GO = "let go"  # remove it from this device alone: others have it
     GO_BACK = "put the old version back"
     NAME_COPY = "name the conflict copy"  # or move what needs none to the trash

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from msgspec.structs import astuple
+
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.content.lists import MAX_LEVELS
 from leftzmq.errors import Refusal, Refused
-from leftzmq.tree.entry import ID_BYTES, MAX_LINK_BYTES, MAX_SIZE, ContentId, Entry, Kind
+from leftzmq.tree.entry import (
+    ID_BYTES,
+    MAX_LINK_BYTES,
+    MAX_SIZE,
+    OWNERS_BITS,
+    ContentId,
+    Entry,
+    Kind,
+)
+from leftzmq.tree.permissions import ALL_BITS, RUN_BITS, Permissions
 from leftzmq.tree.rules import check_path
 from leftzmq.tree.version import MAX_COUNTER, MAX_STAMP, MAX_WRITERS, PRIVATE, Life, Vector
-from leftzmq.wire.messages import WireEntry
+from leftzmq.wire.messages import WireEntry, WirePermissions
 
 
 def check_entry(wire: WireEntry) -> Entry:
@@ -43,11 +54,13 @@ def check_entry(wire: WireEntry) -> Entry:
         writer=Life(wire.writer),
         stamp=wire.stamp,
         deleted=wire.deleted,
+        permissions=_permissions(path, kind, wire.permissions),
     )
 
 
 def to_wire(entry: Entry) -> WireEntry:
     """Return the WireEntry of an entry; the inverse of `check_entry`."""
+    said = entry.permissions
     return WireEntry(
         path=entry.path,
         kind=int(entry.kind),
@@ -60,7 +73,13 @@ def to_wire(entry: Entry) -> WireEntry:
         writer=entry.writer,
         stamp=entry.stamp,
         deleted=entry.deleted,
+        permissions=None if said is None else WirePermissions(*astuple(said)),
     )
+
+
+def fields_of(wire: WireEntry) -> tuple[object, ...]:
+    """Return the fields that are sent of it."""
+    return astuple(wire)[: None if wire.permissions else -1]
 
 
 def _check_content(path: str, kind: Kind, content: bytes) -> None:
@@ -86,6 +105,19 @@ def _check_attributes(path: str, kind: Kind, wire: WireEntry) -> None:
         wire.size <= ONE_CHUNK_MAX_BYTES
     ):
         _bad_entry(path, f"{wire.size} bytes with {wire.depth} levels of lists")
+
+
+def _permissions(path: str, kind: Kind, wire: WirePermissions | None) -> Permissions | None:
+    if wire is None:
+        return None
+    if kind is Kind.SYMLINK or (kind is Kind.DIRECTORY and wire.mask == RUN_BITS):
+        _bad_entry(path, f"a {kind.name.lower()} with a register of {wire.mask:o}")
+    if wire.writer == PRIVATE:
+        _bad_entry(path, "a register that is told to nobody")
+    needed = {ALL_BITS: OWNERS_BITS[kind], RUN_BITS: 0}.get(wire.mask)
+    if needed is None or wire.bits & ~wire.mask or wire.bits & needed != needed:
+        _bad_entry(path, f"mode {wire.bits:o} of {wire.mask:o}")
+    return Permissions(wire.number, Life(wire.writer), wire.bits, wire.mask)
 
 
 def _vector(path: str, wire: WireEntry) -> Vector:

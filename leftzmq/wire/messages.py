@@ -58,6 +58,7 @@ class Capability(StrEnum):
     GIVING = "giving"  # Giving: how much the sender gives a second
     WITHDRAWN = "withdrawn"  # pages may say that a path is kept no more (WirePage.withdrawn)
     READING = "reading"  # Reading: the sender has not read all of a folder yet
+    MODES = "modes"  # entries may have a register of the mode (WireEntry.permissions)
     ROSTER = "roster"  # RosterPart, EpochKey, EpochWanted: who is in a folder, and its epochs
 
 
@@ -293,8 +294,19 @@ BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage
 
 
+class WirePermissions(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """tree.Permissions: nine bits of a file, as the change `number` of `writer` set them."""
+
+    number: Annotated[int, Meta(ge=1, le=2**53)]
+    writer: Bytes12
+    bits: Annotated[int, Meta(ge=0, le=0o777)]
+    mask: Annotated[int, Meta(ge=0, le=0o777)]
+
+
 class WireEntry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """tree.Entry as it travels inside a sealed page. vector is packed (20 bytes a pair)."""
+    """tree.Entry as it travels inside a sealed page. vector is packed (20 bytes a pair).
+    permissions is left out where there are none, and towards a device that did not name the
+    capability."""
 
     path: Annotated[str, Meta(min_length=1, max_length=4096)]
     kind: Annotated[int, Meta(ge=0, le=2)]
@@ -307,6 +319,7 @@ class WireEntry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     writer: Bytes12
     stamp: Annotated[int, Meta(ge=-(2**62), le=2**62)]
     deleted: bool
+    permissions: WirePermissions | None = None
 
 
 class WireRange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

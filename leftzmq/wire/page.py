@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import EpochKeys
@@ -22,7 +22,7 @@ from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import MAX_LINK_BYTES, Entry
 from leftzmq.tree.rules import MAX_PATH_BYTES, check_path
 from leftzmq.tree.version import LIFE_BYTES, Life
-from leftzmq.wire.check import check_entry, to_wire
+from leftzmq.wire.check import check_entry, fields_of, to_wire
 from leftzmq.wire.messages import (
     MAX_PAGE_ENTRIES,
     MAX_SEALED_BYTES,
@@ -117,11 +117,15 @@ def plaintext(page: Page) -> bytes:
         last=page.last,
         head=page.head,
         whole=page.whole,
-        entries=[to_wire(entry) for entry in page.entries],
+        entries=[],
         accepted=[WireRange(*each) for each in page.accepted.ranges],
         withdrawn=[WireWithdrawal(each.path, each.sequence) for each in page.withdrawals],
     )
-    return pack(wire if page.withdrawals else astuple(wire)[:-1])
+    fields = astuple(wire)
+    entries = [fields_of(to_wire(entry)) for entry in page.entries]
+    at = WirePage.__struct_fields__.index("entries")
+    sent = (*fields[:at], entries, *fields[at + 1 :])
+    return pack(sent if page.withdrawals else sent[:-1])
 
 
 def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
@@ -156,14 +160,23 @@ def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
 
 
 def cut_pages(
-    changes: Iterable[Change], after: int, upto: int, head: int, *, withdrawn: bool = True
+    changes: Iterable[Change],
+    after: int,
+    upto: int,
+    head: int,
+    *,
+    withdrawn: bool = True,
+    permissions: bool = True,
 ) -> list[PageCut]:
     """Cut a run of changes in ascending order of their sequences into pages that may be sent.
 
     The run is all that the index holds with after < sequence <= upto. A page's `last` is the
     sequence of its last change; that of the final page is `upto`. At least one page is returned, so
-    that an answer without entries also moves the asker on. withdrawn: whether withdrawals are told.
+    that an answer without entries also moves the asker on. withdrawn, permissions: whether
+    these are told.
     """
+    if not permissions:
+        changes = map(_without_permissions, changes)
     pages: list[PageCut] = []
     begun: list[Change] = []
     size, start, last = 0, after, after
@@ -179,8 +192,14 @@ def cut_pages(
     return pages
 
 
+def _without_permissions(change: Change) -> Change:
+    if change.entry is None or change.entry.permissions is None:
+        return change
+    return replace(change, entry=replace(change.entry, permissions=None))
+
+
 def _bytes_of(change: Change) -> int:
-    size = 0 if change.entry is None else len(pack(to_wire(change.entry)))
+    size = 0 if change.entry is None else len(pack(fields_of(to_wire(change.entry))))
     if (withdrawal := change.withdrawal) is not None:
         size += len(pack(WireWithdrawal(withdrawal.path, withdrawal.sequence)))
     return size

@@ -257,6 +257,14 @@ class Overridden(Reply, frozen=True, kw_only=True):
     done: bool
 
 
+class ModesAdopted(Reply, frozen=True, kw_only=True):
+    """The modes of this device are everybody's. paths: how many others had otherwise, or not at
+    all."""
+
+    folder: str
+    paths: int
+
+
 class ShownInFolder(Reply, frozen=True, kw_only=True):
     """A problem. text: the sentence that a user reads, the path included."""
 

@@ -185,7 +185,7 @@ def _stage_small(context: FolderContext, now_ns: int, job: jobs.StageSmall) -> J
                 continue
             try:
                 min_free = context.limits.min_free_percent
-                made = staging.stage_small(here, entry, data, min_free)
+                made = staging.stage_small(here, entry, data, min_free, context.modes)
                 staged.append((entry, made))
                 if is_noise(data):
                     noise.add(made)

@@ -22,6 +22,7 @@ from leftzmq.errors import IndexFailed, Stop, StopCause
 from leftzmq.index.losses import LossCount
 from leftzmq.index.reader import Reader
 from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.work.unflushed_names import UnflushedNames
 
 
@@ -34,6 +35,7 @@ class FolderContext:
     watched:     whether a watcher will report a cookie
     mounts:      the folders in the share that are mounts
     unflushed_names: names that a power cut may undo; they are flushed before they are believed
+    modes:       which bits of modes are set
     lacks:       sentences that say what the share's file system cannot do
     walks, sweeps, ways, listings, counts: work that continues from job to job, by number; one of
                  each at a time
@@ -48,6 +50,7 @@ class FolderContext:
     still_there: Callable[[], Stop | None]
     watched: Callable[[], bool] = lambda: True
     limits: Limits = field(default_factory=Limits)
+    modes: ModesKept = ModesKept.ALL
     lacks: tuple[str, ...] = ()
     mounts: Mounts = field(default_factory=Mounts)
     unflushed_names: UnflushedNames = field(default_factory=UnflushedNames)

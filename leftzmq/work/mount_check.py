@@ -90,7 +90,14 @@ def _applied(
     beside = FlushBatch(
         context.unflushed_names, [_concerned(operation) for operation in operations]
     )
-    return apply(context.root, operations, now_ns=now_ns, beside=beside, rules=rules)
+    return apply(
+        context.root,
+        operations,
+        now_ns=now_ns,
+        beside=beside,
+        rules=rules,
+        kept=context.modes,
+    )
 
 
 def _concerned(operation: Operation) -> tuple[str, ...]:

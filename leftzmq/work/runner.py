@@ -146,6 +146,7 @@ class JobRunner:
             came=part.came,
             mounts=context.mounts.pack(),
             rules=part.rules,
+            modes=part.modes,
         )
 
     def _known_rules(self, context: FolderContext, rules: IgnoreRules) -> KnownRules:
@@ -224,7 +225,8 @@ class JobRunner:
         changes = self._reader(context).changes(job.after, job.upto, PAGE_ENTRIES)
         cut_short = len(changes) == PAGE_ENTRIES
         upto = changes[-1].sequence if cut_short else job.upto
-        first = cut_pages(changes, job.after, upto, job.upto, withdrawn=job.withdrawn)[0]
+        told = {"withdrawn": job.withdrawn, "permissions": job.permissions}
+        first = cut_pages(changes, job.after, upto, job.upto, **told)[0]
         page = Page(
             context.device,
             context.id,

@@ -148,7 +148,7 @@ def test_what_is_replaced_stays_its_owners(stage: Stage) -> None:
     (a.share / "d/f").write_bytes(b"two")
     (a.share / "d/new").write_bytes(b"new")
     assert wait_until(lambda: has(b, "d/f", b"two") and has(b, "d/new", b"new"), DEADLINE_S)
-    for name, mode in (("f", 0o640), ("new", 0o600)):
+    for name, mode in (("f", 0o640), ("new", 0o644)):
         found = (b.share / "d" / name).stat()
         assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1000, 1001, mode)
     assert problems(b) == {}

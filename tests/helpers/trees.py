@@ -19,7 +19,8 @@ def content(text: str) -> ContentId:
 
 
 def file(path: str = "p", text: str = "one", mtime: int = 10, exec: bool = False) -> Observed:
-    return Observed(path, Kind.FILE, len(text), mtime * S_NS, exec, content(text))
+    mode = 0o755 if exec else 0o644
+    return Observed(path, Kind.FILE, len(text), mtime * S_NS, exec, content(text), mode=mode)
 
 
 def folder(path: str = "p") -> Observed:
@@ -32,7 +33,8 @@ def link(path: str = "p", target: str = "there", mtime: int = 10) -> Observed:
 
 def made(by: str, what: Observed, base: Entry | None = None, number: int = 1) -> Entry:
     """Returns the version that device `by` makes of an observed file."""
-    return local_change(what, base, life(by), number)
+    known = base.permissions if base is not None and base.kind is what.kind else None
+    return local_change(what, base, life(by), number, known)
 
 
 def deleted(by: str, base: Entry, number: int = 2, now: int = 20) -> Entry:

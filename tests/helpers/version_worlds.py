@@ -22,6 +22,7 @@ from leftzmq.sync.versions.remote_changes import Heard, heard, withdrawn
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.accepted import NOTHING
+from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
@@ -34,12 +35,18 @@ from tests.helpers.trees import content
 DAY_NS = 86_400_000_000_000
 START_NS = 1_700_000_000_000_000_000
 PATHS = ("p", "q")
+MODES = (0o644, 0o755, 0o600, 0o750)
 ROUNDS_MAX = 60
 """A fixed point is reached in a handful; rotation would never end."""
 
 
 def key_of(observed: Observed) -> ScanKey:
-    return ScanKey(observed.kind, observed.size, observed.mtime_ns, 0, 1, observed.exec, 1)
+    shown = (observed.kind, observed.size, observed.mtime_ns, 0, 1, observed.exec, 1)
+    return ScanKey(*shown, observed.mode)
+
+
+def with_mode(observed: Observed, mode: int) -> Observed:
+    return structs.replace(observed, mode=mode, exec=bool(mode & 0o100))
 
 
 def key_of_device(name: str) -> bytes:
@@ -160,7 +167,7 @@ class Device:
     def tree(self) -> dict[str, tuple[object, ...]]:
         """All that is synced of the disk."""
         return {
-            path: (o.kind, o.content) + ((o.mtime_ns, o.exec) if o.kind is Kind.FILE else ())
+            path: (o.kind, o.content) + ((o.mtime_ns, o.mode) if o.kind is Kind.FILE else ())
             for path, o in self.disk.items()
         }
 
@@ -209,18 +216,17 @@ class Device:
             known = [row.entry for row in self.index_view.rows(path)]
             assert not any(succeeds(version, ticket.ours.entry) for version in known)
             copy = conflict_path(ticket.ours.entry)
-            self.disk[copy] = Observed(
-                copy, old.kind, old.size, old.mtime_ns, old.exec, old.content, old.depth
-            )
+            self.disk[copy] = structs.replace(old, path=copy)
             self.resolver.take_copy(ticket.ours.entry, copy, key_of(self.disk[copy]))
         elif old is not None and (entry.deleted or old.content != entry.content):
             self.trash.append(old.content)
         if entry.deleted:
             self.resolver.take_over(entry, None)
             return
-        self.disk[path] = Observed(
-            path, entry.kind, entry.size, entry.mtime_ns, entry.exec, entry.content, entry.depth
-        )
+        mtime_ns, exec, bits = entry.attributes
+        mode = bits or (MODES[exec] if entry.kind is Kind.FILE else NO_MODE)
+        shown = (entry.size, mtime_ns, exec, entry.content, entry.depth)
+        self.disk[path] = Observed(path, entry.kind, *shown, mode=mode)
         self.resolver.take_over(entry, key_of(self.disk[path]))
 
 
@@ -316,7 +322,8 @@ class World:
         if before is not None and what < 0.25:
             return None
         if before is not None and before.kind is Kind.FILE and what < 0.35:
-            return structs.replace(before, mtime_ns=now_ns, exec=not before.exec)
+            touched = structs.replace(before, mtime_ns=self.dice.choice((now_ns, before.mtime_ns)))
+            return with_mode(touched, self.dice.choice(MODES))
         if what < 0.45:
             return Observed(path, Kind.DIRECTORY)
         if what < 0.5:
@@ -326,7 +333,8 @@ class World:
             return self.dice.choice(old)
         mtime = self.dice.choice((now_ns, START_NS - DAY_NS))
         value = content(self.value(device).decode())
-        return Observed(path, Kind.FILE, 3, mtime, self.dice.random() < 0.2, value)
+        found = Observed(path, Kind.FILE, 3, mtime, False, value)
+        return with_mode(found, MODES[self.dice.random() < 0.2])
 
     def value(self, device: Device) -> bytes:
         """Mostly a new one; sometimes what was deleted before, or what somebody else wrote."""

@@ -14,8 +14,17 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from leftzmq.disk.fs.interface import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat, mode_below, with_exec
+from leftzmq.disk.fs.interface import (
+    CLONE_BYTES,
+    PRIVATE_MODE,
+    Buffer,
+    Stat,
+    mode_below,
+    with_exec,
+    with_wanted,
+)
 from leftzmq.disk.fs.interface import Directory as AnyFolder
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.entry import Kind
 
 from .disk import Disk, Inode
@@ -130,11 +139,11 @@ class SimFile(_Handle):
         self._calls.alters(self.inode)
         self._disk.attributes(self.inode, mtime_ns=mtime_ns)
 
-    def set_exec(self, exec: bool) -> None:
-        self._calls.call("set_exec")
+    def set_wanted(self, wanted: Attributes) -> None:
+        self._calls.call("set_wanted")
         self._calls.alters(self.inode)
         now = self.inode.mode
-        mode = with_exec(now, exec)
+        mode = with_wanted(now, wanted)
         if mode != now:
             self._disk.attributes(self.inode, mode=mode)
 

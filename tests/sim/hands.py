@@ -191,11 +191,11 @@ class Hands:
         self.disk.attributes(inode, mtime_ns=mtime_ns, through=self._name(path))
         return self._flushed(inode)
 
-    def set_exec(self, path: str, exec: bool) -> bool:
+    def set_mode(self, path: str, mode: int) -> bool:
         inode = self.at(path)
-        if inode is None or inode.kind is not Kind.FILE:
+        if inode is None or inode.kind is Kind.SYMLINK:
             return False
-        self.disk.attributes(inode, mode=0o755 if exec else 0o644, through=self._name(path))
+        self.disk.attributes(inode, mode=mode, through=self._name(path))
         return self._flushed(inode)
 
     # ---- durable ------------------------------------------------------------------------

@@ -55,6 +55,7 @@ Due = frozenset[Refusal]
 Fields = list[object]
 """Of an entry or a page, in the order of the wire."""
 PATH, KIND, SIZE, MTIME, EXEC, CONTENT, DEPTH, VECTOR, WRITER, STAMP, DELETED = range(11)
+PERMISSIONS = 11
 Say = Callable[[SimDevice, Socket, Way, list[bytes], Due], None]
 
 
@@ -90,7 +91,7 @@ class Hostile:
         self._new: list[tuple[Kind, bytes]] = []
         self.secret = b""  # the secret half of its key, where that is one
         self.epochs = {bytes(device.keys.tag): device.keys.first}  # whose secrets it has, by tag
-        self.capabilities: tuple[str, ...] = ("have", "what comes later")
+        self.capabilities: tuple[str, ...] = ("have", "modes", "what comes later")
         self.hear_roster: Callable[[SimDevice, Message], None] = lambda device, message: None
 
     def gets_keys(self) -> None:
@@ -163,7 +164,7 @@ class Hostile:
         kind = int(Kind.FILE)
         return [
             *(path, kind, len(data), MTIME_NS, False, content, depth, vector),
-            *(self.life, MTIME_NS, False),
+            *(self.life, MTIME_NS, False, None),
         ]
 
     def withholds(self, path: str, size: int) -> Fields:

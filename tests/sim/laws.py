@@ -38,13 +38,18 @@ def tree_of(device: SimDevice) -> Tree:
             continue
         match inode.kind:
             case Kind.DIRECTORY:
-                found[path] = ("folder",)
+                mode = (oct(inode.mode),) if device.world.folder_modes else ()
+                found[path] = ("folder", *mode)
             case Kind.SYMLINK:
                 found[path] = ("link", bytes(inode.data))
             case Kind.FILE:
-                is_exec = bool(inode.mode & 0o100)
-                found[path] = ("file", bytes(inode.data), inode.mtime_ns, is_exec)
+                found[path] = ("file", bytes(inode.data), inode.mtime_ns, oct(inode.mode))
     return found
+
+
+def is_folder(what: tuple[object, ...] | None) -> bool:
+    """Whether this is what `tree_of` says of a folder."""
+    return what is not None and what[0] == "folder"
 
 
 def is_final(path: str | None) -> bool:
@@ -432,7 +437,7 @@ def no_folder_came_back(
         if path.endswith(LEFTING_SUFFIX)
     ]
     for when, device, path in ledger.folders:
-        if tree.get(path) != ("folder",) or ledger.restored:
+        if not is_folder(tree.get(path)) or ledger.restored:
             continue
         if among is not None and device not in among:
             continue
@@ -481,7 +486,7 @@ def no_folder_lost(
     old name just before. It is at the old name then. among: the devices whose users' folders are
     judged; None: all."""
     folds = any(device.disk.folds for device in world.devices.values())
-    there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
+    there = {folded(path) for path, what in tree.items() if is_folder(what)} if folds else set()
     there |= {folded(path) for path in ledger.gone_folders} if folds else set()
     for path in sorted(ledger.made_folders.keys() - ledger.gone_folders - ledger.going_folders):
         if folded(path) in there:
@@ -489,11 +494,11 @@ def no_folder_lost(
         if among is not None and not ledger.made_folders[path] & set(among):
             continue
         if any(
-            old == path and (tree.get(new) == ("folder",) or new in ledger.gone_folders)
+            old == path and (is_folder(tree.get(new)) or new in ledger.gone_folders)
             for old, new in ledger.at_copies | ledger.made_elsewhere
         ):
             continue
-        if tree.get(path) != ("folder",) and not ledger.restored:
+        if not is_folder(tree.get(path)) and not ledger.restored:
             raise Broken("I2 folder", f"{path} is {_short(tree.get(path))}")
 
 

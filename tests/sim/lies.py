@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from msgspec.structs import asdict
+from msgspec import to_builtins
 
 from leftzmq.content.ids import chunk_id, list_id
 from leftzmq.content.lists import pack_row
@@ -28,6 +28,7 @@ from .hostile import (
     KIND,
     MTIME,
     PATH,
+    PERMISSIONS,
     SIZE,
     STAMP,
     VECTOR,
@@ -54,6 +55,7 @@ def _lives(count: int, born: int = YOUNG) -> list[bytes]:
 
 # ---- entries ---------------------------------------------------------------------------------
 
+_ONE: Final = b"one who sets"  # a life
 BENT: Final[dict[str, tuple[dict[int, object], Due]]] = {
     "a stamp at the end": ({STAMP: 2**62}, NONE),
     "a stamp near the end": ({STAMP: 2**62 - 2}, NONE),
@@ -84,6 +86,17 @@ BENT: Final[dict[str, tuple[dict[int, object], Due]]] = {
     "no vector": ({VECTOR: b""}, VECTOR_),
     "half a pair": ({VECTOR: bytes(30)}, VECTOR_),
     "nil": ({VECTOR: None}, FRAME),
+    "a register": ({PERMISSIONS: [1, _ONE, 0o600, 0o777]}, NONE),
+    "a register from the end": ({PERMISSIONS: [2**53, _ONE, 0o600, 0o777]}, NONE),
+    "a register of x alone": ({PERMISSIONS: [3, _ONE, 0o111, 0o111]}, NONE),
+    "a register without a number": ({PERMISSIONS: [0, _ONE, 0o600, 0o777]}, OUT),
+    "a register above all": ({PERMISSIONS: [2**53 + 1, _ONE, 0o600, 0o777]}, OUT),
+    "a setuid bit": ({PERMISSIONS: [1, _ONE, 0o4755, 0o777]}, OUT),
+    "bits that are not meant": ({PERMISSIONS: [1, _ONE, 0o444, 0o111]}, ENTRY),
+    "an owner who may not read": ({PERMISSIONS: [1, _ONE, 0o044, 0o777]}, ENTRY),
+    "a register of nobody": ({PERMISSIONS: [1, b"\xff" * 12, 0o600, 0o777]}, ENTRY),
+    "a register that is a number": ({PERMISSIONS: 0o600}, OUT),
+    "half a register": ({PERMISSIONS: [1, _ONE]}, OUT),
 }
 
 
@@ -156,7 +169,8 @@ def _targets(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _raw(entry: Entry) -> Fields:
-    return list(asdict(to_wire(entry)).values())
+    fields: Fields = to_builtins(to_wire(entry), builtin_types=(bytes,))
+    return fields
 
 
 def _about_theirs(m: Hostile, device: SimDevice, chance: random.Random) -> None:

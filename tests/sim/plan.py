@@ -397,6 +397,7 @@ def _live(plan: Plan, world: World) -> None:
     receivers: Receivers | None = None
     if any(step.what == HAS_RECEIVER for step in plan.steps):
         receivers = Receivers(world, users, faults, ledger)
+        world.folder_modes = False
         receiving_laws.Witness(world).begin()
 
     def act(step: Step) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.sync.versions.author import Author
-from leftzmq.tree.entry import Entry, Observed, local_change
+from leftzmq.tree.entry import Entry, Observed, ScanKey, local_change
 from tests.sim import laws, receiving_laws
 from tests.sim.faults import Faults
 from tests.sim.ledger import Ledger
@@ -163,7 +163,11 @@ def test_a_delete_that_is_told_at_last_is_found(street: Street) -> None:
 
 
 def _as_ever(
-    self: Author, observed: Observed, base: Entry | None, winner: Entry | None = None
+    self: Author,
+    observed: Observed,
+    base: Entry | None,
+    winner: Entry | None = None,
+    before: ScanKey | None = None,
 ) -> tuple[Entry, int]:
     sequence = self._heads.next_sequence()
     return local_change(observed, base, self._heads.life, sequence), sequence

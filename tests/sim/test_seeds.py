@@ -458,6 +458,10 @@ PLANS = {
         "41005706/AB/13000,3,4,8,14,13010/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a folder that stayed for what was ignored in it gets another mode, and is a folder again": (
+        "43322484/ABC/12000,0,12101,3,6,17,22/0/lag_s,slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
     "a folder stays with its rules for what they ignore, and something else is put into it": (
         "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"

@@ -12,7 +12,7 @@ from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import Fact, PathsTouched, Touch
 from leftzmq.sync.jobs import Apply, Job, SmallStaged
 from tests.sim import plan
-from tests.sim.laws import tree_of
+from tests.sim.laws import is_folder, tree_of
 from tests.sim.node import FOLDER
 from tests.sim.world import Knobs, SimDevice, World
 
@@ -51,7 +51,7 @@ def apart(device: SimDevice) -> set[str]:
 
 
 def contents(device: SimDevice) -> dict[str, object]:
-    return {path: what[1] if len(what) > 1 else what[0] for path, what in tree_of(device).items()}
+    return {path: what[0] if is_folder(what) else what[1] for path, what in tree_of(device).items()}
 
 
 def all_have(world: World, wanted: Mapping[str, object]) -> None:

@@ -14,7 +14,7 @@ from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.sync.jobs import Apply
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.share_rules import is_rule_file
-from leftzmq.tree.path import is_within
+from leftzmq.tree.path import is_within, parent_of
 from leftzmq.tree.plan import Verb
 
 from .disk import Inode
@@ -25,6 +25,7 @@ NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä")
 MOUNT: Final = "m"
 ANCHOR: Final = "m/.anchor"
 """A file that no user touches: it proves that a mount inside the share is there."""
+NEXT_MODE: Final = {0o644: 0o755, 0o755: 0o600, 0o600: 0o500, 0o500: 0o644}
 LARGE_BYTES: Final = (262_145, 400_000, 900_000)
 
 
@@ -440,7 +441,11 @@ class Users:
     def _exec(self, device: SimDevice, path: str, chance: random.Random) -> str:
         inode = device.hands.at(path)
         if inode is not None and inode.kind is Kind.FILE:
-            device.hands.set_exec(path, not inode.mode & 0o100)
+            device.hands.set_mode(path, NEXT_MODE.get(inode.mode, 0o644))
+            if inode.mode == 0o600 and (folder := parent_of(path)):
+                above = device.hands.at(folder)
+                assert above is not None
+                device.hands.set_mode(folder, 0o755 if above.mode == 0o700 else 0o700)
             self._put_hands_on(device, inode)
         return path
 

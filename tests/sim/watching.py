@@ -108,6 +108,8 @@ class Watching:
                 self._batch.touch(path, Seen.MADE, True)
             elif what == "left":
                 self._batch.touch(path, Seen.GONE, True)
+            elif what == "attributes":
+                self._batch.attributes(path)
         elif what == "attributes":
             self._batch.attributes(path)
         else:

@@ -743,6 +743,9 @@ class World:
         self.changed_by_user: Callable[[SimDevice], None] = lambda device: None
         skews = [*knobs.skews_s, *([0.0] * len(names))]
         self.sharing = Sharing(self)
+        self.folder_modes = True
+        """Whether the mode of a folder is the same on all. Where one only receives, its user's
+        stays his."""
         self._seed, self._base, self._dials = seed, base, dials
         self.clones: list[SimDevice] = []
         self.devices = {

@@ -39,6 +39,7 @@ from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.ignoring.share_rules import NO_RULES, IgnoreRules
 from leftzmq.tree.path import join, name_of, parent_of
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.tree.rules import check_path
 
@@ -51,18 +52,20 @@ def apply(
     group_from: int = GROUP_FROM,
     beside: Beside = ALONE,
     rules: IgnoreRules = NO_RULES,
+    kept: ModesKept = ModesKept.ALL,
 ) -> list[Outcome]:
     """Carry out `operations` in their order. Returns one Outcome for each, in the same order.
 
     now_ns: wall clock; it names the trash batch. beside: the other batches of the share.
     rules: by which paths are ignored; what is ignored is not touched, but for litter.
+    kept: which bits of modes are set.
     A failed operation never stops the others. Raises OSError only if the root itself cannot be
     opened; then nothing was done.
     """
     flushes = Flushes(root, group_from, beside)
-    ready, ended = make_ready(root, operations, flushes)
+    ready, ended = make_ready(root, operations, flushes, kept)
     with LastFolder(root) as near:
-        batch = _Batch(root, near, operations, flushes, now_ns, rules)
+        batch = _Batch(root, near, operations, flushes, now_ns, rules, kept)
         for at, operation in enumerate(operations):
             if at not in ended:
                 flushes.at = at
@@ -83,9 +86,10 @@ class _Batch:
         flushes: Flushes,
         now_ns: int,
         rules: IgnoreRules,
+        kept: ModesKept,
     ) -> None:
         self._root, self._near, self._flushes = root, near, flushes
-        self._rules = rules
+        self._rules, self._kept = rules, kept
         self._trash = Trash(root, now_ns, flushes.touch, flushes.settle)
         attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
         self._attributes_together = flushes.many(attributes)
@@ -102,7 +106,7 @@ class _Batch:
             check_path(operation.path)
             check_path(operation.copy_to or operation.path)
             folder = self._parent(operation)
-            place = Place(folder, operation, self._trash, self._flushes, self._rules)
+            place = Place(folder, operation, self._trash, self._flushes, self._rules, self._kept)
             key, copied = self._do(place, ready)
         except LeftBehind as left:
             return msgspec.structs.replace(_ended(operation, left.error), left=left.staged)
@@ -305,7 +309,7 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
         _respell_folder(place, name_of(place.operation.spelled))
         return None, NOT_COPIED
     if _is_free(place):
-        make_folder(place.folder, place.name)
+        make_folder(place.folder, place.name, place.wanted)
     else:
         with place.moved_aside() as aside:
             copied = _folder_for_file(place, aside)
@@ -328,7 +332,7 @@ def _respell_folder(place: Place, spelled: str) -> None:
 
 def _folder_for_file(place: Place, aside: Spot) -> Copied:
     try:
-        make_folder(place.folder, place.name)
+        make_folder(place.folder, place.name, place.wanted)
     except OSError:
         place.put_back(aside)
         raise

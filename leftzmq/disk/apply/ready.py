@@ -17,12 +17,14 @@ from msgspec import Struct
 
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.apply.swap import Stopped
 from leftzmq.disk.fs.errno_meaning import is_full
 from leftzmq.disk.fs.interface import Directory, LastFolder, Root
 from leftzmq.disk.fs.permissions import Access, give_new, heir_of, is_new, keep_from
 from leftzmq.disk.staging.lefting import is_ours, throw_away
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.plan import Operation, Staged, Verb
 
 
@@ -44,7 +46,7 @@ class _FlushFailed(Exception):
 
 
 def make_ready(
-    root: Root, operations: Sequence[Operation], flushes: Flushes
+    root: Root, operations: Sequence[Operation], flushes: Flushes, kept: ModesKept = ModesKept.ALL
 ) -> tuple[dict[int, Ready], dict[int, Outcome]]:
     """Returns two dicts by position: the staged files that are complete and durable, and the
     Outcomes of the others (NO_STAGED, FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
@@ -56,9 +58,11 @@ def make_ready(
     with LastFolder(root) as near:
         for at in puts:
             try:
-                ready[at], waits = _one(near, operations[at], flushes, together)
+                ready[at], waits = _one(near, operations[at], flushes, together, kept)
             except _FlushFailed as failed:
                 ended[at] = _not_flushed(operations[at], failed.error)
+            except Stopped as stopped:
+                ended[at] = Outcome(operations[at], stopped.ending, why=stopped.why)
             except (OSError, OverflowError) as error:
                 ended[at] = _not_ready(operations[at], error)
             else:
@@ -73,7 +77,7 @@ def make_ready(
 
 
 def _one(
-    near: LastFolder, operation: Operation, flushes: Flushes, together: bool
+    near: LastFolder, operation: Operation, flushes: Flushes, together: bool, kept: ModesKept
 ) -> tuple[Ready, bool]:
     staged = operation.staged
     if staged is None:
@@ -83,7 +87,8 @@ def _one(
     found = folder.stat(name_of(staged.path))
     if found is None or not is_ours(found, staged) or found.size != entry.size:
         raise FileNotFoundError  # not ours, or not complete: the same as no file
-    is_done = not heir and found.mtime_ns == entry.mtime_ns and is_new(found, folder, entry.exec)
+    wanted = entry.attributes.as_kept(kept)
+    is_done = not heir and found.mtime_ns == entry.mtime_ns and is_new(found, folder, wanted)
     if is_done and flushes.reaches(found, together):
         return Ready(found.key()), True
     seen, lost = None, ""
@@ -92,9 +97,10 @@ def _one(
             raise FileNotFoundError  # exchanged since the stat
         if not is_done:
             if heir:
-                seen, lost = keep_from(file, folder, heir, entry.exec)
+                _check_mode(folder, heir, operation)
+                seen, lost = keep_from(file, folder, heir, wanted)
             else:
-                give_new(file, folder, entry.exec)
+                give_new(file, folder, wanted)
             file.set_times(entry.mtime_ns)
         key = file.stat().key()
         try:
@@ -103,6 +109,16 @@ def _one(
             with suppress(OSError):
                 throw_away(folder, staged)
             raise _FlushFailed(error) from error
+
+
+def _check_mode(folder: Directory, heir: str, operation: Operation) -> None:
+    """Raises Stopped (CHANGED) if its user changed the mode of the file that is to be replaced,
+    after our index saw it: that is told first, or it would be lost."""
+    found, old = folder.stat(heir), operation.old
+    if found is None or old is None or found.inode != old.key.inode:
+        return
+    if not found.key().same_mode(old.key):
+        raise Stopped(Ending.CHANGED, "its mode was changed in this instant")
 
 
 def _heir(folder: Directory, operation: Operation) -> str:

@@ -164,7 +164,7 @@ def _rename(
         seen, lost = None, ""
         if copy.entry.kind is Kind.FILE and file.entry.kind is Kind.FILE:
             with folder.open_read(name) as new:
-                seen, lost = keep_from(new, folder, name_of(path), copy.entry.exec)
+                seen, lost = keep_from(new, folder, name_of(path), copy.entry.attributes)
                 new.flush()
         place = Place(folder, operation, trash, flushes)
         _, _, lost = place.exchange(Spot(folder, name, where), copy.held.key, seen, lost)

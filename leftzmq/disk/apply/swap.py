@@ -22,9 +22,11 @@ from leftzmq.disk.fs.interface import Directory, Root, Stat, is_free
 from leftzmq.disk.fs.permissions import Access, access_of, keep
 from leftzmq.disk.staging.lefting import is_ours, lefting_paths
 from leftzmq.disk.trash.trash import TRASH_PATH, Spot, Trash
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.ignoring.share_rules import NO_RULES, IgnoreRules
 from leftzmq.tree.path import is_below, name_of, parent_of
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.plan import Aside, Operation
 
 
@@ -55,10 +57,12 @@ def is_still(found: Stat | None, key: ScanKey) -> bool:
 
 
 def key_now(folder: Directory, name: str, ours: ScanKey) -> ScanKey:
-    """The key found at `name` now. If a user wrote there since, `ours`: the next scan then sees the
-    difference."""
+    """The key found at `name` now. If a user wrote there or changed its mode since, `ours`: the
+    next scan then sees the difference."""
     found = folder.stat(name)
-    return found.key() if found is not None and is_still(found, ours) else ours
+    if found is None or not is_still(found, ours) or not found.key().same_mode(ours):
+        return ours
+    return found.key()
 
 
 class Place(Struct, frozen=True):
@@ -69,6 +73,12 @@ class Place(Struct, frozen=True):
     trash: Trash
     flushes: Flushes
     rules: IgnoreRules = NO_RULES
+    kept: ModesKept = ModesKept.ALL
+
+    @property
+    def wanted(self) -> Attributes:
+        """What the file is to have beside its bytes."""
+        return self.operation.entry.attributes.as_kept(self.kept)
 
     @property
     def name(self) -> str:
@@ -159,7 +169,7 @@ class Place(Struct, frozen=True):
             with self.folder.open_read(self.name) as file:
                 if not is_still(file.stat(), ours):
                     return lost  # a user has replaced our file
-                lost = keep(file, old, ours.exec)
+                lost = keep(file, old, Attributes(ours.mtime_ns, ours.exec))
                 file.flush()
         return lost
 

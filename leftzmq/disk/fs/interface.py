@@ -18,7 +18,9 @@ from typing import Final, Protocol, Self
 
 from msgspec import Struct
 
+from leftzmq.tree.attributes import NO_MODE, Attributes
 from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.permissions import ALL_BITS
 
 Buffer = bytes | bytearray | memoryview
 Identity = tuple[int, int]
@@ -58,14 +60,15 @@ class Stat(Struct, frozen=True):
     group: int
 
     def key(self) -> ScanKey:
-        """The part of the stat that the index keeps. A change in a folder does not change its
-        key."""
+        """The part of the stat that the index keeps. A change of what is in a folder does not
+        change its key."""
         assert self.kind is not None
+        mode = NO_MODE if self.kind is Kind.SYMLINK else self.mode & ALL_BITS
         if self.kind is Kind.DIRECTORY:
-            return ScanKey(self.kind, 0, 0, 0, self.inode, False, 0)
+            return ScanKey(self.kind, 0, 0, 0, self.inode, False, 0, mode)
         size = self.size if self.kind is Kind.FILE else 0
         return ScanKey(
-            self.kind, size, self.mtime_ns, self.ctime_ns, self.inode, self.exec, self.links
+            self.kind, size, self.mtime_ns, self.ctime_ns, self.inode, self.exec, self.links, mode
         )
 
 
@@ -89,6 +92,13 @@ class NotKept(OSError):
 def with_exec(mode: int, exec: bool) -> int:
     """The mode with x for everybody who may read, or without x."""
     return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
+
+
+def with_wanted(mode: int, wanted: Attributes) -> int:
+    """The mode with all nine bits as they are wanted, if that is known, else with x alone."""
+    if wanted.bits is None:
+        return with_exec(mode, wanted.exec)
+    return mode & ~ALL_BITS | wanted.bits
 
 
 def mode_below(mode: int, folder_mode: int) -> int:
@@ -149,8 +159,8 @@ class File(Closing, Owned, Protocol):
 
     def set_times(self, mtime_ns: int) -> None: ...
 
-    def set_exec(self, exec: bool) -> None:
-        """Set the x bits (for everybody who may read) or clear them."""
+    def set_wanted(self, wanted: Attributes) -> None:
+        """Set what of the mode is wanted. PermissionError if this process may not."""
 
     def xattrs(self) -> dict[str, bytes]:
         """Name -> value: the ACL, under ACL_NAME, and the names with USER_PREFIX. Empty if the file

@@ -20,7 +20,16 @@ from typing import Final
 from msgspec import Struct
 
 from leftzmq.disk.fs.errno_meaning import is_gone, trouble_of
-from leftzmq.disk.fs.interface import ACL_NAME, Directory, File, Owned, Stat, with_exec
+from leftzmq.disk.fs.interface import (
+    ACL_NAME,
+    PRIVATE_MODE,
+    Directory,
+    File,
+    Owned,
+    Stat,
+    with_wanted,
+)
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.conflict import read_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import name_of, parent_of
@@ -34,6 +43,8 @@ _MAY_NOT: Final = frozenset(
         errno.ENOSYS,
     )
 )
+_OWNERS_BITS: Final = 0o700
+_ANY_MODE: Final = Attributes(0, exec=False)
 _UNREADABLE: Final = "owner, group, mode, ACL and user attributes"
 
 
@@ -63,17 +74,19 @@ def heir_of(folder: Directory, path: str) -> str:
     return ""
 
 
-def keep(target: File, source: File, exec: bool) -> str:
-    """Give `target` the owner, group, mode, ACL and user attributes of `source`, and the x bits by
-    `exec`. Returns what could not be kept, in words; "": everything was kept.
+def keep(target: File, source: File, wanted: Attributes) -> str:
+    """Give `target` the owner, group, ACL and user attributes of `source`, and its mode, with what
+    is wanted of it. Returns what could not be kept, in words; "": everything was kept.
 
     A user without access to `source` never gets access to `target`. OSError.
     """
     before = source.stat()
-    return _keep(target, before, source.xattrs(), exec)
+    return _keep(target, before, source.xattrs(), wanted)
 
 
-def keep_from(target: File, folder: Directory, name: str, exec: bool) -> tuple[Access | None, str]:
+def keep_from(
+    target: File, folder: Directory, name: str, wanted: Attributes
+) -> tuple[Access | None, str]:
     """As `keep`, with the file `name` as the source. Returns its access and what could not be kept.
     The access is None if the file cannot be opened; then only the owner may read the target.
     OSError."""
@@ -83,14 +96,14 @@ def keep_from(target: File, folder: Directory, name: str, exec: bool) -> tuple[A
         if trouble_of(error).passes:
             raise  # a passing error says nothing about permissions
         _clear_acl(target, target.xattrs())
-        target.set_mode(with_exec(0o600, exec))
+        target.set_mode(with_wanted(PRIVATE_MODE, wanted) & _OWNERS_BITS)
         found = None if is_gone(error) else folder.stat(name)
         if found is None or found.kind is not Kind.FILE:
             return None, ""  # a user has deleted or replaced it already
         return None, "" if _is_for_nobody_else(found, target.stat()) else _UNREADABLE
     with source:
         seen = access_of(source)
-        return seen, _keep(target, source.stat(), seen.xattrs, exec)
+        return seen, _keep(target, source.stat(), seen.xattrs, wanted)
 
 
 def _is_for_nobody_else(found: Stat, target: Stat) -> bool:
@@ -100,17 +113,17 @@ def _is_for_nobody_else(found: Stat, target: Stat) -> bool:
     return found.mode & 0o077 == 0 and found.owner == target.owner
 
 
-def _keep(target: File, before: Stat, wanted: dict[str, bytes], exec: bool) -> str:
+def _keep(target: File, before: Stat, xattrs: dict[str, bytes], wanted: Attributes) -> str:
     has = target.xattrs()
     owner_kept, group_kept = _give(target, target.stat(), before)
     lost = [] if owner_kept else [f"owner {before.owner}"]
     lost += [] if group_kept else [f"group {before.group}"]
-    if not _same_user_attributes(target, has, wanted):
+    if not _same_user_attributes(target, has, xattrs):
         lost.append("user attributes")
     mode = before.mode & 0o777 | 0o400
-    if exec != before.exec:
-        mode = with_exec(mode, exec)
-    acl = wanted.get(ACL_NAME)
+    if wanted.bits is not None or wanted.exec != before.exec:
+        mode = with_wanted(mode, wanted)
+    acl = xattrs.get(ACL_NAME)
     if acl is None:
         # The folder's default ACL may give access to users who had none to the old file.
         if not _clear_acl(target, has):
@@ -126,24 +139,31 @@ def _keep(target: File, before: Stat, wanted: dict[str, bytes], exec: bool) -> s
     return ", ".join(lost)
 
 
-def give_new(file: File, folder: Directory, exec: bool) -> None:
+def give_new(file: File, folder: Directory, wanted: Attributes) -> None:
     """Set owner, group and mode of a file that replaces none, in its open folder. OSError."""
     _, group_kept = _give(file, file.stat(), folder.own_stat())
-    mode = folder.new_mode(exec)
+    mode = _new_mode(folder, wanted)
     file.set_mode(mode if group_kept else _without_group(mode))
 
 
-def is_new(found: Stat, folder: Directory, exec: bool) -> bool:
+def is_new(found: Stat, folder: Directory, wanted: Attributes) -> bool:
     """Whether this stat already has all that `give_new` would set. OSError."""
     above = folder.own_stat()
     same = (found.owner, found.group) == (above.owner, above.group)
-    return same and found.mode == folder.new_mode(exec)
+    return same and found.mode == _new_mode(folder, wanted)
 
 
-def make_folder(folder: Directory, name: str) -> None:
-    """Make a folder with the owner and group of its parent. FileExistsError; OSError."""
+def _new_mode(folder: Directory, wanted: Attributes) -> int:
+    """The mode of a file that replaces none: what is wanted, or, where that is not known, what the
+    folder allows."""
+    return folder.new_mode(wanted.exec) if wanted.bits is None else wanted.bits
+
+
+def make_folder(folder: Directory, name: str, wanted: Attributes = _ANY_MODE) -> None:
+    """Make a folder with the owner and group of its parent, and with the mode that is wanted or,
+    where that is not known, that its parent allows. FileExistsError; OSError."""
     above = folder.own_stat()
-    mode = folder.new_mode(True) & (above.mode | 0o700)
+    mode = wanted.bits or folder.new_mode(True) & (above.mode | 0o700)
     # Until it has the group of its parent, its group gets no access of its own.
     folder.make_folder(name, _without_group(mode))
     made = folder.stat(name)

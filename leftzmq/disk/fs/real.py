@@ -28,8 +28,10 @@ from leftzmq.disk.fs.interface import (
     Stat,
     mode_below,
     with_exec,
+    with_wanted,
 )
 from leftzmq.disk.fs.linux import missing_calls
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.entry import Kind
 
 __all__ = [
@@ -153,9 +155,9 @@ class RealFile(_Open):
             # A FUSE file system may not know UTIME_OMIT, and set both times to now.
         os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
 
-    def set_exec(self, exec: bool) -> None:
+    def set_wanted(self, wanted: Attributes) -> None:
         now = modes.S_IMODE(os.fstat(self._fd).st_mode)
-        mode = with_exec(now, exec)
+        mode = with_wanted(now, wanted)
         if mode != now:
             os.fchmod(self._fd, mode)
 

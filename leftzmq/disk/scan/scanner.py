@@ -246,7 +246,7 @@ class _Scanner:
             return Sighting(path, Sight.SAME, key, empty=_is_empty(folder, path, stat))
         age_ns = now_ns - max(stat.mtime_ns, stat.ctime_ns)
         if stat.kind is Kind.DIRECTORY:
-            found = Observed(path, Kind.DIRECTORY)
+            found = Observed(path, Kind.DIRECTORY, mode=key.mode)
             empty = _is_empty(folder, path, stat)
             return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns, empty=empty)
         if _is_racy(stat, now_ns):
@@ -269,7 +269,8 @@ class _Scanner:
             return Sighting(path, Sight.RESTLESS, after)
         content = ContentId(chunk_id(self._keys, data))
         noise = is_noise(data)
-        found = Observed(path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, noise=noise)
+        shown = (key.size, key.mtime_ns, key.exec)
+        found = Observed(path, Kind.FILE, *shown, content, noise=noise, mode=key.mode)
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
 
     def _link(self, folder: Directory, path: str, key: ScanKey, age_ns: int) -> Sighting:

@@ -21,12 +21,15 @@ from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.scan.rules import FolderReading, KnownRules
 from leftzmq.disk.scan.sighting import RulesRead
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
+from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.share_rules import FolderRules
 from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX, check_path
 
+UNWRITTEN_COST: Final = 16
+"""As many paths as one counts whose mode is to be written down: that is work for the loop."""
 STATS_AT_ONCE: Final = 512
 """Names are kept for a whole folder (60 bytes each), stats only for this many (350 bytes each)."""
 
@@ -41,6 +44,7 @@ class WalkSlice(Struct, frozen=True):
     came:     folders that became mounts, are mounts again, or are normal folders now
     rules:    files of ignore rules that changed since they were read last; what is in their folders
         was judged by them
+    modes:    of paths that are as our index has them, but for the mode, which it does not have
     """
 
     dirty: tuple[str, ...]
@@ -50,6 +54,7 @@ class WalkSlice(Struct, frozen=True):
     done: bool
     came: tuple[str, ...] = ()
     rules: tuple[RulesRead, ...] = ()
+    modes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,6 +86,7 @@ class _Gathered:
     foreign: list[Staged] = field(default_factory=list)
     came: list[str] = field(default_factory=list)
     rules: list[RulesRead] = field(default_factory=list)
+    modes: list[tuple[str, int]] = field(default_factory=list)
 
 
 class TreeWalk:
@@ -126,6 +132,7 @@ class TreeWalk:
             done,
             tuple(out.came),
             tuple(out.rules),
+            tuple(out.modes),
         )
 
     def _rule_by(self, known: KnownRules) -> None:
@@ -286,6 +293,9 @@ class TreeWalk:
             out.problems.append(self._problem(path, ProblemKind.SPECIAL))
         elif not known or index.scan != found.key():
             out.dirty.append(path or path_of_key(key))
+        elif index.scan is not None and index.scan.mode == NO_MODE != found.key().mode:
+            out.modes.append((path_of_key(key), found.key().mode))
+            out.passed += UNWRITTEN_COST
         if known:
             index.next()
         if found.kind is Kind.DIRECTORY:

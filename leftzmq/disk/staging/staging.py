@@ -33,6 +33,7 @@ from leftzmq.disk.staging.lefting import (
 from leftzmq.errors import ProblemKind, Refused
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.rules import LEFTING_SUFFIX
 
@@ -170,7 +171,11 @@ def write_chunks(
 
 
 def stage_small(
-    near: LastFolder, entry: Entry, data: bytes, min_free_percent: float = 0.0
+    near: LastFolder,
+    entry: Entry,
+    data: bytes,
+    min_free_percent: float = 0.0,
+    kept: ModesKept = ModesKept.ALL,
 ) -> Staged:
     """Write a whole file of checked bytes, with its mtime, and with its mode if it replaces no
     file. Returns its `.lefting`, not flushed: disk/apply flushes a whole batch. Raises Unstageable,
@@ -185,7 +190,7 @@ def stage_small(
             try:
                 file.write(0, data)
                 if not heir_of(folder, entry.path):  # else it gets the access of the old file
-                    give_new(file, folder, entry.exec)
+                    give_new(file, folder, entry.attributes.as_kept(kept))
                 file.set_times(entry.mtime_ns)
             except OSError:
                 left = thrown_away(folder, staged)

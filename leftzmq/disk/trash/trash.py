@@ -249,7 +249,7 @@ def copy_bytes(source: File, target: File) -> str:
     while data := source.read(offset, COPY_BYTES):
         target.write(offset, data)
         offset += len(data)
-    lost = keep(target, source, before.exec)
+    lost = keep(target, source, before.key().attributes)
     target.set_times(before.mtime_ns)
     if not source.stat().key().same_bytes(before.key()):
         raise OSError(errno.EBUSY, "it was written while it was copied")

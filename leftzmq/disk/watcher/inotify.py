@@ -237,6 +237,8 @@ class Inotify(InotifyFD):
             if not self._ignores(path):
                 self._watch_below(watch, name)
             self._batch.touch(path, TouchReport.MADE, folder=True)
+        elif mask & IN.IN_ATTRIB:
+            self._batch.attributes(path)
 
     def _overflowed(self) -> None:
         """Folders may have been made or deleted without an event: watch all of them anew, then

@@ -17,6 +17,7 @@ from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
+from leftzmq.sync.admin.mode_adoption import ModeAdoption
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.status import problems
 from leftzmq.sync.facts import Asked
@@ -24,6 +25,7 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
 from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.rules import check_path
 from leftzmq.wire.replies import Got, HeldBack, HeldDecided
 
@@ -38,6 +40,7 @@ _CHANGES: Final = (
     "get",
     "drop",
     "override",
+    "modes adopt",
 )
 
 
@@ -51,11 +54,12 @@ class Commands:
         join_plans: JoinPlans,
         ignore_questions: IgnoreQuestions,
         overrides: Overrides,
+        mode_adoption: ModeAdoption,
         unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._about_copies, self._unusable = folders, conflicts, unusable
         self._join_plans, self._ignore_questions = join_plans, ignore_questions
-        self._overrides = overrides
+        self._overrides, self._mode_adoption = overrides, mode_adoption
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """Return the answer, or the jobs that lead to it. None: this class does not know the
@@ -77,6 +81,8 @@ class Commands:
                 ask = self._wanted
             case "override":
                 ask = self._override
+            case "modes adopt":
+                ask = self._adopt_modes
             case _:
                 return None
         if not self._folders and not self._unusable:
@@ -156,6 +162,18 @@ class Commands:
             return [declined(fact.asker, what, folder.id)]
         path, listed = _text(fact, "path"), _text(fact, "listed")
         return self._overrides.ask(fact.asker, folder, path, listed)
+
+    def _adopt_modes(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        if folder.paused_why:
+            return [declined(fact.asker, f"the folder is paused: {folder.paused_why}", folder.id)]
+        if folder.mode is FolderMode.RECEIVE:
+            return [declined(fact.asker, "the folder only receives", folder.id)]
+        if folder.index_view.we_read:
+            return [declined(fact.asker, "this device may only read the folder", folder.id)]
+        if folder.modes is ModesKept.NONE:
+            do = 'remove perms = "none", if the disk keeps modes'
+            return [declined(fact.asker, "no modes are kept there on this device", folder.id, do)]
+        return self._mode_adoption.ask(fact.asker, folder.id, _text(fact, "path"))
 
     def _revert(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         """What was changed here in a folder that only receives is given up."""

@@ -225,8 +225,8 @@ class Batches:
             self._stuck.append(path)
             return None
         ours = ticket.ours.entry if ticket.ours else None
-        goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
-        if goes and not self._may_go(path, active, batch):
+        is_folder = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
+        if is_folder and not ticket.attributes and not self._may_go(path, active, batch):
             return None
         if active.source and active.staged is None:
             move = self._renames.operation(active, ticket)

@@ -96,6 +96,8 @@ class Renames:
         assert leaving.ours is not None
         ours, entry = leaving.ours.entry, ticket.entry
         same = (ours.kind, ours.content, ours.size) == (Kind.FILE, entry.content, entry.size)
-        if not same or ours.attributes != entry.attributes:
+        # A move changes no mode, so the file must have the one that is wanted.
+        shown, wanted = leaving.held.key.attributes, self._resolver.sets(entry)
+        if not same or not ours.attributes.agrees(wanted) or wanted.bits not in (None, shown.bits):
             return None
         return Moved(leaving.entry, leaving.held)

@@ -26,7 +26,7 @@ from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import parent_of
-from leftzmq.tree.plan import Moved, Operation
+from leftzmq.tree.plan import Moved, Operation, Verb
 from leftzmq.wire.local import EventKind
 
 ENDS_A_TURN: Final = 32  # results (about 70 us each): those of a batch are handled in slices
@@ -147,7 +147,9 @@ class Results:
                 if outcome.aside is not None:
                     active.give_up_staged()  # who puts the old version back throws it away
                 self._window.put_off(active, now + FAILED_RETRY_S)
-                return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
+                sets = outcome.operation.verb is Verb.SET_ATTRIBUTES
+                kind = ProblemKind.MODE_NOT_SET if sets else ProblemKind.UNWRITABLE
+                return self._show(path, kind, outcome.why)
 
     def _ignored_in_the_way(self, path: str, active: ActiveTicket, now: float) -> Outputs:
         """An ignored thing changes nobody's tree: the ticket waits."""

@@ -47,7 +47,7 @@ from leftzmq.tree.path import folders_above
 from leftzmq.tree.plan import Held
 from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind
-from leftzmq.wire.messages import IndexSince
+from leftzmq.wire.messages import Capability, IndexSince
 from leftzmq.wire.page import Page, cut_pages
 
 NEWS_ENTRIES_MAX: Final = 64
@@ -59,7 +59,7 @@ class Announcer:
 
     flushed: our last durable sequence. While the folder is held, nothing of it is told: others are
     told of a head of 0, as of a device that has nothing. While it is paused, nothing is announced.
-    understands: whether a device understands withdrawals
+    understands: whether a device understands something
     members: the devices to which news goes
     """
 
@@ -74,7 +74,7 @@ class Announcer:
         absent_deletes: AbsentDeletes,
         locks: PathLocks,
         news_links: Callable[[], tuple[Link, ...]],
-        understands: Callable[[DeviceKey], bool],
+        understands: Callable[[Capability, DeviceKey], bool],
         members: Callable[[], Collection[DeviceKey]],
         keeping: Keeping,
         hold: Hold,
@@ -191,7 +191,7 @@ class Announcer:
         if ours is not None and not ours.entry.deleted:
             return None
         others = [row.entry for row in rows if row is not ours]
-        if adoptable(others, ours, observed) is not None:
+        if adoptable(others, ours, observed, self._index_view.author.modes) is not None:
             return None
         entry = self._resolver.winner_of(path)
         if entry is None and ours is not None:
@@ -288,9 +288,12 @@ class Announcer:
 
     def _all_understand(self, changes: Sequence[Change]) -> bool:
         """Whether these may be news, which all devices are sent alike."""
-        if not any(change.withdrawn for change in changes):
-            return True
-        return all(map(self._understands, self._members()))
+        needed = [Capability.WITHDRAWN] if any(change.withdrawn for change in changes) else []
+        entries = (change.entry for change in changes)
+        if any(entry is not None and entry.permissions is not None for entry in entries):
+            needed.append(Capability.MODES)
+        members = self._members() if needed else ()
+        return all(self._understands(each, member) for each in needed for member in members)
 
     # -- requests of other devices ---------------------------------------------------------------
 
@@ -326,10 +329,12 @@ class Announcer:
 
 
 def _as_it_was(observed: Observed, key: ScanKey, left: Row | None) -> Observed:
-    """Return `observed`, with the mtime and exec of `left` if it is the same content, just renamed:
+    """Return `observed`, with the mtime and mode of `left` if it is the same content, just renamed:
     not every disk can store these two."""
     if left is None or left.scan is None or left.entry.deleted or not left.scan.same_bytes(key):
         return observed
     if (left.entry.kind, left.entry.content) != (observed.kind, observed.content):
         return observed
-    return replace(observed, **left.entry.attributes._asdict())
+    mtime_ns, exec, bits = left.entry.attributes
+    mode = observed.mode if bits is None else bits
+    return replace(observed, mtime_ns=mtime_ns, exec=exec, mode=mode)

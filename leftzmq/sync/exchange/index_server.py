@@ -17,7 +17,7 @@ from leftzmq.sync.jobs import PageRead, ReadPage
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.version import Life
-from leftzmq.wire.messages import IndexPage, IndexSince
+from leftzmq.wire.messages import Capability, IndexPage, IndexSince
 
 PAGES_AN_ASK: Final = 16
 """The number of pages in one answer to index_since; the other device asks on from the last of
@@ -39,7 +39,7 @@ class _Answer:
 
 class IndexServer:
     """The answers of one folder, one per device. accepted: what users let pass the guard; flushed:
-    our last durable sequence; understands: whether a device understands withdrawals.
+    our last durable sequence; understands: whether a device understands something.
 
     At any time one page is being read for a device, however often and over however many links it
     asks. A page is sealed in the epoch of its question. If that may not be used any more it is
@@ -52,7 +52,7 @@ class IndexServer:
         epochs: Epochs,
         store: Store,
         accepted: Callable[[], Accepted],
-        understands: Callable[[DeviceKey], bool],
+        understands: Callable[[Capability, DeviceKey], bool],
     ) -> None:
         self._folder, self._epochs, self._store, self._accepted = folder, epochs, store, accepted
         self._understands = understands
@@ -109,6 +109,9 @@ class IndexServer:
         self._reading.add(answer.link.device)
         link, life, at, whole = answer.link, answer.life, answer.at, answer.whole
         accepted = self._accepted().upto(life, flushed)
-        withdrawn = self._understands(link.device)
-        job = ReadPage(self._folder, link, tag, life, at, flushed, whole, accepted, withdrawn)
+        understood = [
+            self._understands(each, link.device)
+            for each in (Capability.WITHDRAWN, Capability.MODES)
+        ]
+        job = ReadPage(self._folder, link, tag, life, at, flushed, whole, accepted, *understood)
         return [Work(job)]

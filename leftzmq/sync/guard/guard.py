@@ -221,7 +221,7 @@ class Guard:
         if ours.noise or entry.deleted or entry.content == ours.entry.content:
             return False
         rows = self._index_view.rows(entry.path)
-        return any(row.noise and row.entry.rank == entry.rank for row in rows)
+        return any(row.noise and row.entry.same_content(entry) for row in rows)
 
     def _released(self, released: bool) -> Outputs:
         return [PathsReconsidered(self.folder, ())] if released else []

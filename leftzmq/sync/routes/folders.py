@@ -15,6 +15,7 @@ from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
+from leftzmq.sync.admin.mode_adoption import ModeAdoption
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
@@ -48,6 +49,7 @@ class FolderRoutes(Struct, frozen=True):
     join_plans: JoinPlans
     ignore_questions: IgnoreQuestions
     overrides: Overrides
+    mode_adoption: ModeAdoption
     peers: Peers
     begin: Callable[[Folder, float], Outputs]
 
@@ -70,6 +72,7 @@ class FolderRoutes(Struct, frozen=True):
         out += self.join_plans.on_folder_stopped(folder.id, fact.stop.why)
         out += self.ignore_questions.on_folder_stopped(folder.id, fact.stop.why)
         out += self.overrides.on_folder_stopped(folder.id, fact.stop.why)
+        out += self.mode_adoption.on_folder_stopped(folder.id, fact.stop.why)
         self.wait_questions.on_folder_stopped(folder.id)
         self.listener.on_folder_stopped(folder.id)
         self.downloader.on_folder_stopped(folder.id)

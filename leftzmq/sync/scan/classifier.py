@@ -30,10 +30,17 @@ OTHER_SPELLING_S: Final = 1.5
 """The kernel caches for a second (the default of libfuse) what a FUSE file system said of a file
 under one spelling, whatever was written to the file under another one."""
 ENTERED_MAX: Final = 1_000
-OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
+OF_TICKETS: Final = frozenset(
+    (ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS, ProblemKind.MODE_NOT_SET)
+)
 """Problems of paths at which a version cannot be put. That nothing is there does not solve them."""
 NOT_IN_A_STAT: Final = frozenset(
-    (ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN, ProblemKind.IGNORED_IN_THE_WAY)
+    (
+        ProblemKind.ACCESS_LOST,
+        ProblemKind.ROTTEN,
+        ProblemKind.IGNORED_IN_THE_WAY,
+        ProblemKind.MODE_NOT_SET,
+    )
 )
 """Problems that a stat cannot solve, even when it is still the stat of our index."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))

@@ -55,6 +55,7 @@ class Scheduler:
     keeping: which paths are kept
     strange: tells which operations left the `.lefting` files that a walk found and our index does
              not know
+    write_down: notes the modes of paths that are otherwise as our index has them
     patience_s: how long to wait for a file that does not stand still
     """
 
@@ -68,12 +69,13 @@ class Scheduler:
         keeping: Keeping,
         may_look: Callable[[], bool],
         strange: Callable[[Sequence[Staged]], Outputs],
+        write_down: Callable[[Sequence[tuple[str, int]]], None],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
         self._locks, self._problems, self._may_look = locks, problems, may_look
         self._keeping = keeping
-        self._strange = strange
+        self._strange, self._write_down = strange, write_down
         self._look_queue = LookQueue(locks, patience_s)
         self._mount_polls, self._hard_links = MountPolls(store), HardLinks(store)
         self._last_walk = 0  # the number of the last walk that began
@@ -241,6 +243,8 @@ class Scheduler:
         for problem in fact.problems:
             out += self._classifier.problem(problem, now)
         out += self._strange(foreign)
+        if fact.modes:
+            self._write_down(fact.modes)
         for path in fact.dirty:
             self._look_queue.touch(path, now, closed=None, rest_s=0.0)
         for path in self._locks.changing(fact.prefix):
@@ -331,7 +335,15 @@ class Scheduler:
             return [*out, *self._problems.show(problem), *self.go_on(now)]
         key, (content, depth) = part.key, self._content(part.key, packed)
         observed = Observed(
-            part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth, cut.noise
+            part.path,
+            Kind.FILE,
+            key.size,
+            key.mtime_ns,
+            key.exec,
+            content,
+            depth,
+            cut.noise,
+            key.mode,
         )
         settled = Sighting(part.path, Sight.FOUND, key, observed)
         if cut.grew or touched.written:

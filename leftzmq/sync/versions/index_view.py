@@ -24,6 +24,7 @@ from leftzmq.sync.versions.counters import Recount, count
 from leftzmq.sync.versions.peer_counts import Lack
 from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
+from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import Entry, Kind, ScanKey, kept_back
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import folders_above, keys_below, path_of_key, sort_key
@@ -405,11 +406,23 @@ class IndexView:
             return
         self.set_ours(rows, entry, self.next_sequence(), key, noise)
 
+    def write_down(self, modes: Sequence[tuple[str, int]]) -> None:
+        """A walk found our versions at these paths, with these modes, which are not in our index:
+        it is from a time before they were. Nothing is told."""
+        self.recall(path for path, _ in modes)
+        for path, mode in modes:
+            rows = self.all_rows(path)
+            ours = ours_of(rows)
+            if ours is None or ours.scan is None or self.held.at(path) is not None:
+                continue
+            if ours.scan.mode == NO_MODE:
+                self.change_row(rows, ours, replace(ours, scan=replace(ours.scan, mode=mode)))
+
     def is_noise(self, entry: Entry) -> None:
         """The bytes of this version arrived, and they are noise."""
         rows = self.rows(entry.path)
         for row in rows:
-            if row.entry.rank == entry.rank and not row.noise:
+            if row.entry.same_content(entry) and not row.noise:
                 self.change_row(rows, row, replace(row, noise=True))
 
     # -- paths that are not kept -----------------------------------------------------------------

@@ -23,6 +23,7 @@ from leftzmq.tree.entry import (
 )
 from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import parent_of
+from leftzmq.tree.permissions import ModesKept
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
@@ -38,22 +39,30 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     index_view.held.release(observed.path)
     ours = ours_of(rows)
     if ours is None and (left := index_view.base(observed.path)) is not None:
-        if _is_ours(left, observed, key):
+        if _is_ours(left, observed, key, index_view.author.modes):
             index_view.take_row(rows, left.entry, key, observed.noise)
             return left.entry
         ours = left
-    if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
+    kept = index_view.author.modes
+    if ours and not ours.entry.deleted and _is_ours(ours, observed, key, kept):
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
+    if ours and not ours.entry.deleted and _is_ours(ours, observed, key, ModesKept.NONE):
+        return _other_mode(index_view, rows, ours, observed, key)
     is_left = ours is not None and ours.entry.deleted and _is_left(ours, observed, key)
     if is_left and not rules_are_back(index_view, observed.path):
         assert ours is not None
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
-    adopted = adoptable([*others, begun] if begun else others, successor_of, observed)
-    if adopted is None and begun and _says(begun, observed) and _was_to_come(begun, ours, others):
+    adopted = adoptable([*others, begun] if begun else others, successor_of, observed, kept)
+    if (
+        adopted is None
+        and begun
+        and _says(begun, observed, kept)
+        and _was_to_come(begun, ours, others)
+    ):
         adopted = begun  # and what it replaced unseen has the name of its copy
     if adopted is not None and not (held and held.is_above(adopted)):
         index_view.take_row(rows, adopted, key, observed.noise)
@@ -67,19 +76,39 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     if given_up and (late or ours is None) and _is_same(given_up.held.key, key):
         index_view.given_up[observed.path] = given_up
         return FoundDeleted(late or given_up.entry, Held(key, observed.content))
-    if begun and late and _says(begun, observed) and succeeds(late, begun):
+    if begun and late and _says(begun, observed, kept) and succeeds(late, begun):
         # An operation that was not committed put the file there. Its delete arrived since, while
         # the file could not be looked at.
         return FoundDeleted(late, Held(key, observed.content))
     base = ours.entry if ours else None
     if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
         base = begun  # an operation put it here, and its user changed its mode or time since
-    entry, sequence = index_view.author.change(observed, base, _winner(rows, ours))
+    before = ours.scan if ours else None
+    entry, sequence = index_view.author.change(observed, base, _winner(rows, ours), before)
     if ours is None and held is not None and held.had != NOTHING_TOLD and not entry.is_private:
         # The file was written before the version that was wanted back here had arrived, or the file
         # is all that is left. It is announced beside that version, and above the version that we
         # had announced.
         entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
+    index_view.set_ours(rows, entry, sequence, key, observed.noise)
+    return entry
+
+
+def _other_mode(
+    index_view: IndexView, rows: list[Row], ours: Row, observed: Observed, key: ScanKey
+) -> Entry | None:
+    """Nothing but the mode of our version is another one. An operation that was not committed may
+    have set it, as another device says it; else our user did. In a folder that only receives, the
+    mode of a directory is nobody else's matter, and no change that is kept: what is in it is."""
+    for row in rows:
+        entry = ours.entry.with_higher(row.entry)
+        if entry is not ours.entry and _says(entry, observed, index_view.author.modes):
+            index_view.take_row(rows, entry, key, observed.noise)
+            return entry
+    if index_view.author.receives and observed.kind is Kind.DIRECTORY:
+        index_view.change_row(rows, ours, replace(ours, scan=key))
+        return None
+    entry, sequence = index_view.author.chmod(observed, ours.entry, _winner(rows, ours), ours.scan)
     index_view.set_ours(rows, entry, sequence, key, observed.noise)
     return entry
 
@@ -104,13 +133,18 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     return entry
 
 
-def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
+def adoptable(
+    others: Iterable[Entry],
+    ours: Row | None,
+    observed: Observed,
+    kept: ModesKept = ModesKept.ALL,
+) -> Entry | None:
     """A version of exactly these bytes that our index may take. A peer holds it, or an earlier life
     was fetching it. The index may take it where we have no entry, or where the version succeeds
     ours: a crash came before the index commit."""
     best: Entry | None = None
     for entry in others:
-        if entry.deleted or not _says(entry, observed):
+        if entry.deleted or not _says(entry, observed, kept):
             continue
         if entry.leaps(ours.entry if ours else None):
             continue
@@ -150,31 +184,33 @@ def _was_to_come(begun: Entry, ours: Row | None, others: list[Entry]) -> bool:
     return verdict in (Verdict.TAKE, Verdict.TAKE_AND_COPY)
 
 
-def _says(entry: Entry, observed: Observed) -> bool:
-    """Whether the entry describes what was observed: its bytes and all
-    attributes that are synced."""
+def _says(entry: Entry, observed: Observed, kept: ModesKept) -> bool:
+    """Whether the entry describes what was observed: its bytes and all attributes that are synced,
+    as far as this device keeps them."""
     if (entry.kind, entry.content) != (observed.kind, observed.content):
         return False
     if entry.kind is not Kind.FILE:
-        return True
+        return entry.attributes.same_mode(observed.attributes, kept)
     if (entry.size, entry.depth) != (observed.size, observed.depth):
         return False  # the entry lies about these bytes
-    return entry.attributes == observed.attributes
+    return entry.attributes.agrees(observed.attributes, kept)
 
 
-def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
+def _is_ours(ours: Row, observed: Observed, key: ScanKey, kept: ModesKept) -> bool:
     """Whether our version is what was observed, or the disk still shows for it the same stat as
     when our version was last known to be there. Not every disk can show what the version says: some
-    have no x bits, or only whole seconds."""
+    have no x bits, or only whole seconds. kept: which bits of the mode are compared"""
     entry, before = ours.entry, ours.scan
-    if _says(entry, observed):
-        return True
-    if before is None or entry.kind is not Kind.FILE or observed.kind is not Kind.FILE:
+    if _says(entry, observed, kept):
+        if before is None or entry.kind is Kind.SYMLINK or entry.permissions is not None:
+            return True
+        return before.attributes.same_mode(key.attributes, kept)
+    if before is None or entry.kind is Kind.SYMLINK or entry.kind is not observed.kind:
         return False
     same = (entry.content, entry.size, entry.depth)
     if same != (observed.content, observed.size, observed.depth):
         return False
-    return before.attributes == key.attributes
+    return before.attributes.agrees(key.attributes, kept)
 
 
 def _is_left(grave: Row, observed: Observed, key: ScanKey) -> bool:

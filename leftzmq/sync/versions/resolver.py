@@ -18,6 +18,7 @@ from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.sync.versions.withheld import REPLACED, WANTED_BACK, WhyWithheld
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
     BELOW_ALL,
@@ -90,8 +91,7 @@ class Resolver:
                 return None
             match verdict:
                 case Verdict.KEEP:
-                    self._join_lower(rows, ours)
-                    return None
+                    return self._join_lower(rows, ours)
                 case Verdict.PUBLISH_AGAIN:
                     assert ours is not None
                     self._outbid(rows, ours.entry, ours.scan, theirs.entry)
@@ -100,8 +100,7 @@ class Resolver:
                     ticket = self._join(rows, ours, theirs)
                     if ticket is not None:
                         return ticket if self._index_view.takes else None
-                    self._join_lower(self._index_view.rows(path), None)
-                    return None
+                    return self._join_lower(self._index_view.rows(path), None)
                 case _:
                     if theirs.entry.deleted and not is_here:
                         is_rotten = held is not None and held.why is WhyWithheld.ROTTEN
@@ -110,7 +109,7 @@ class Resolver:
                         self._index_view.held.let_be(path)
                         if path in self._index_view.given_up:
                             self._index_view.held.look_at(path)
-                        entry = with_other_deletes(theirs.entry, known)
+                        entry = with_other_deletes(self._registered(rows, theirs.entry), known)
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
                     if not self._index_view.takes:
@@ -119,8 +118,12 @@ class Resolver:
                     copy = verdict is Verdict.TAKE_AND_COPY
                     if not theirs.entry.deleted:
                         self._makes_way_above(path)
-                    return Ticket(theirs.entry, ours, copy, False, lies)
+                    return Ticket(self._registered(rows, theirs.entry), ours, copy, False, lies)
         return None
+
+    def sets(self, entry: Entry) -> Attributes:
+        """What this device sets of a file of this version beside its bytes."""
+        return entry.attributes.as_kept(self._index_view.author.modes)
 
     def made_way(self) -> list[str]:
         """Where something else may follow since the last call: folders that others have, and what
@@ -217,7 +220,7 @@ class Resolver:
         key = _shell_of(ours)
         if ours is None or key is None or key.kind is not Kind.DIRECTORY:
             return None
-        observed = Observed(path, Kind.DIRECTORY)
+        observed = Observed(path, Kind.DIRECTORY, mode=key.mode)
         entry, sequence = self._index_view.author.change(observed, ours.entry)
         self._index_view.set_ours(rows, entry, sequence, key)
         return entry
@@ -326,7 +329,7 @@ class Resolver:
         ours = ours_of(rows)
         if found.old is None or (ours is not None and not ours.entry.deleted):
             return
-        observed = Observed(grave.path, Kind.DIRECTORY)
+        observed = Observed(grave.path, Kind.DIRECTORY, mode=found.old.key.mode)
         base = ours.entry if ours else None
         entry, sequence = self._index_view.author.kept(observed, base, grave)
         self._index_view.set_ours(rows, entry, sequence, found.old.key)
@@ -363,7 +366,7 @@ class Resolver:
         if ours is None or ours.entry.deleted:
             return False
         theirs = [row for row in rows if row.holders & ~OURS and not row.entry.leaps(ours.entry)]
-        if not any(row.entry.rank >= ours.entry.rank for row in theirs):
+        if not any(_is_at_least(row.entry, ours.entry) for row in theirs):
             return False
         key = seen or ours.scan
         if key is not None:
@@ -429,14 +432,13 @@ class Resolver:
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """Kind and content are the same, and their rank may be higher: returns a ticket for mtime
-        and exec."""
+        and mode."""
         if ours is theirs or ours.entry.rank == theirs.entry.rank:
             return None
         if ours.entry.is_private:
             return self._agrees(rows, ours, theirs)
-        entry = joined(ours.entry, theirs.entry)
-        differ = entry.attributes != ours.entry.attributes
-        if differ and not entry.deleted and entry.kind is Kind.FILE:
+        entry = self._registered(rows, joined(ours.entry, theirs.entry))
+        if self._differs_on_disk(entry, ours):
             return Ticket(entry, ours, False, True)
         if entry.rank != ours.entry.rank:
             self._index_view.take_row(rows, entry, ours.scan)
@@ -459,25 +461,58 @@ class Resolver:
             low, high = keys_below(ours.entry.path)
             below = self._index_view.store.private_after(low, -1, high)
             self._made_way += [path for _, path in below]
-        if ours.entry.attributes == theirs.entry.attributes or theirs.entry.kind is not Kind.FILE:
+        if not self._differs_on_disk(theirs.entry, ours):
             self._index_view.take_row(rows, theirs.entry, ours.scan)
         elif is_newer:
             return Ticket(theirs.entry, ours, False, True)
         return None
 
-    def _join_lower(self, rows: list[Row], ours: Row | None) -> None:
+    def _differs_on_disk(self, entry: Entry, ours: Row) -> bool:
+        """Whether `entry`, of the same content, asks for another mtime or mode than ours has."""
+        if entry.deleted or entry.kind is Kind.SYMLINK:
+            return False
+        has, wanted = ours.entry.attributes, self.sets(entry)
+        if has.bits is None and ours.scan is not None:
+            has = has._replace(bits=ours.scan.attributes.bits)
+        if wanted.bits is not None and has.bits is None:
+            return True  # nobody knows its mode: it is set
+        return not wanted.agrees(has, self._index_view.author.modes)
+
+    def _registered(self, rows: list[Row], entry: Entry) -> Entry:
+        """`entry` with the highest register of its path, whatever version that stands beside. What
+        was deleted keeps what it had: so a file that is made anew is above it."""
+        first, known = entry, self._index_view.reach | OURS
+        for row in rows:
+            said = row.entry
+            if not row.holders & known or said.is_private or said.permissions is None:
+                continue
+            if (entry.deleted or not said.deleted) and not said.permissions.leaps(
+                first.permissions
+            ):
+                entry = entry.with_higher(said)
+        return entry
+
+    def _join_lower(self, rows: list[Row], ours: Row | None) -> Ticket | None:
         """Our version stays. Versions of the same content that others hold under lower ranks are
-        joined into it. Other tombstones that others hold are joined into a tombstone."""
+        joined into it. Other tombstones that others hold are joined into a tombstone. Returns a
+        ticket if others have a higher register beside another version."""
         ours = ours or ours_of(rows)
         if ours is None or ours.entry.is_private:
-            return
+            return None
         entry = with_other_deletes(ours.entry, (row.entry for row in rows))
         for row in rows:
             reached = row is not ours and row.holders & self._index_view.reach
             if reached and entry.same_content(row.entry):
                 entry = joined(entry, row.entry) if row.entry.rank < entry.rank else entry
-        if entry.vector != ours.entry.vector:
+        if self._index_view.takes:
+            entry = self._registered(rows, entry)
+            if self._differs_on_disk(entry, ours):
+                return Ticket(entry, ours, False, True)
+        if entry.permissions != ours.entry.permissions:
+            self._index_view.take_row(rows, entry, ours.scan)
+        elif entry.vector != ours.entry.vector:
             self._grow(rows, ours, entry)
+        return None
 
     def _grow(self, rows: list[Row], ours: Row, entry: Entry) -> None:
         """Our version now includes more versions: it is announced under a new sequence."""
@@ -489,6 +524,11 @@ class Resolver:
     ) -> None:
         entry, sequence = self._index_view.author.again(ours, above)
         self._index_view.set_ours(rows, entry, sequence, key, noise)
+
+
+def _is_at_least(theirs: Entry, ours: Entry) -> bool:
+    """Whether it has our bytes or what came after them. Its register may be an older one."""
+    return theirs.rank >= ours.rank or theirs.same_content(ours)
 
 
 def _shell_of(ours: Row | None) -> ScanKey | None:

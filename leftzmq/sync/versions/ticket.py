@@ -15,7 +15,7 @@ class Ticket(Struct, frozen=True):
     entry:   the version to be taken (the highest rank that a reachable device holds)
     ours:    the row that we have now, if any
     copy:    our bytes become a conflict copy
-    attributes: only mtime and exec differ: no bytes move
+    attributes: only mtime and mode differ: no bytes move
     lies:    the stat of what is there and is nothing of ours: the version replaces it
     """
 

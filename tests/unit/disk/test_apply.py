@@ -554,7 +554,7 @@ def test_attributes_are_known_by_what_the_disk_shows_of_them(
     old, real = held(root, "a"), RealFile.set_times
     second = 1_000_000_000
     monkeypatch.setattr(RealFile, "set_times", lambda f, ns: real(f, ns // second * second))
-    monkeypatch.setattr(RealFile, "set_exec", lambda f, exec: None)
+    monkeypatch.setattr(RealFile, "set_wanted", lambda f, wanted: None)
     outcome = one(root, attributes("a", old, mtime_ns=THEN_NS // second * second + 1))
     assert outcome.ending is Ending.DONE and outcome.key is not None
     assert (outcome.key.mtime_ns, outcome.key.exec) == (THEN_NS // second * second, False)

@@ -43,7 +43,7 @@ CALLS: Final = (
     (RealRoot, "folder"),
     (RealDirectory, "stat folder open_read create make_folder make_link read_link rename_new"),
     (RealDirectory, "exchange unlink remove_folder flush"),
-    (RealFile, "read write stat set_times set_exec flush"),
+    (RealFile, "read write stat set_times set_wanted flush"),
 )
 
 

@@ -20,6 +20,7 @@ from leftzmq.disk.fs import real as fs
 from leftzmq.disk.fs.interface import CANNOT_CLONE, CLONE_BYTES, Directory, OtherSpelling, Root
 from leftzmq.disk.fs.real import RealRoot
 from leftzmq.disk.fs.spelling import SpelledRoot
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.entry import Kind
 from tests.sim.disk import Disk
 from tests.sim.fs import Calls, SimRoot
@@ -158,14 +159,14 @@ def test_times_and_exec_are_set_and_seen(top: Directory) -> None:
     with top.create("a") as file:
         assert file.stat().exec is False
         file.set_times(1_600_000_000_123_456_789)
-        file.set_exec(True)
+        file.set_wanted(Attributes(0, True))
         before = file.stat()
     found = top.stat("a")
     assert found is not None and found.key() == before.key()
     assert found.mtime_ns == 1_600_000_000_123_456_789
     assert found.exec and found.links == 1 and found.kind is Kind.FILE
     with top.open_read("a") as file:
-        file.set_exec(False)
+        file.set_wanted(Attributes(0, False))
         file.set_times(-1)
         assert not file.stat().exec
         assert file.stat().mtime_ns == -1
@@ -179,8 +180,15 @@ def test_x_is_for_whoever_may_read(top: Directory) -> None:
             (0o610, True, 0o710),
         ):
             file.set_mode(mode)
-            file.set_exec(exec)
+            file.set_wanted(Attributes(0, exec))
             assert file.stat().mode == after
+
+
+def test_all_nine_bits_are_set_where_they_are_known(top: Directory) -> None:
+    with top.create("new") as file:
+        for bits in (0o640, 0o777, 0o400):
+            file.set_wanted(Attributes(0, exec=False, bits=bits))
+            assert file.stat().mode == bits and file.stat().key().mode == bits
 
 
 def test_attributes_of_a_user_are_set_seen_and_removed(top: Directory) -> None:

@@ -96,7 +96,7 @@ def test_a_small_file_is_read_whole(root: RealRoot, tmp_path: Path) -> None:
     [found] = see(root, "d/f", now_ns=later(file))
     mtime_ns = file.stat().st_mtime_ns
     content = chunk_id(KEYS, b"bytes")
-    assert found.observed == Observed("d/f", Kind.FILE, 5, mtime_ns, True, content, 0)
+    assert found.observed == Observed("d/f", Kind.FILE, 5, mtime_ns, True, content, mode=0o744)
     assert found.sight is Sight.FOUND and found.key == key_of(root, "d/f")
     assert found.age_ns == 5 * S_NS
 
@@ -118,10 +118,11 @@ def test_a_larger_file_is_only_named(root: RealRoot, tmp_path: Path) -> None:
 
 
 def test_folders_and_links(root: RealRoot, tmp_path: Path) -> None:
-    (tmp_path / "d").mkdir()
+    (tmp_path / "d").mkdir(mode=0o750)
     (tmp_path / "l").symlink_to("../ä/\n")
     folder, link = see(root, "d", "l")
-    assert folder.observed == Observed("d", Kind.DIRECTORY) and folder.sight is Sight.FOUND
+    assert folder.observed == Observed("d", Kind.DIRECTORY, mode=0o750)
+    assert folder.sight is Sight.FOUND
     mtime_ns = (tmp_path / "l").lstat().st_mtime_ns
     target = "../ä/\n".encode()
     assert link.observed == Observed("l", Kind.SYMLINK, 0, mtime_ns, False, target, 0)

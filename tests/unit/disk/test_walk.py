@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.disk.fs.interface import Directory, Root
 from leftzmq.disk.fs.real import RealRoot
 from leftzmq.disk.scan import index_cursor
 from leftzmq.disk.scan import walk as walks
-from leftzmq.disk.scan.walk import Ours, TreeWalk
+from leftzmq.disk.scan.walk import UNWRITTEN_COST, Ours, TreeWalk
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged
@@ -46,6 +48,32 @@ class Walked:
 
     def kinds(self) -> dict[str, ProblemKind]:
         return {problem.path: problem.kind for problem in self.problems}
+
+
+def test_modes_that_the_index_does_not_have_are_named_and_cost_more(tmp_path: Path) -> None:
+    """Nothing is read for them; and the loop, which writes them down, gets few at once."""
+    share = tmp_path / "of its own"
+    share.mkdir()
+    for number in range(100):
+        (share / f"{number:03}").write_bytes(b"x")
+        (share / f"{number:03}").chmod(0o640)
+    (share / "d").mkdir(mode=0o750)
+    (share / "l").symlink_to("d")
+    root = RealRoot(share)
+    top = root.folder("")
+    names = [f"{number:03}" for number in range(100)] + ["d", "l"]
+    known = {name: stat.key() for name in names if (stat := top.stat(name))}
+    unwritten = {name: replace(key, mode=NO_MODE) for name, key in known.items()}
+    walk = TreeWalk(root, "share", "", reader(unwritten))
+    parts = [walk.step(10 * UNWRITTEN_COST)]
+    while not parts[-1].done:
+        parts.append(walk.step(10 * UNWRITTEN_COST))
+    assert [part.dirty for part in parts if part.dirty] == []
+    assert max(len(part.modes) for part in parts) == 10
+    found = dict(mode for part in parts for mode in part.modes)
+    assert found == {name: 0o750 if name == "d" else 0o640 for name in names if name != "l"}
+    (part,) = [TreeWalk(root, "share", "", reader(known)).step(1000)]
+    assert part.done and not part.modes and not part.dirty
 
 
 class Closed:

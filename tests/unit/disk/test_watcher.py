@@ -112,6 +112,7 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], dict[str, TouchReport]]] = {
     "an empty file": (lambda s: (s / "n").touch(), {"n": TouchReport.CLOSED}),
     "a rewritten file": (lambda s: (s / "d/e/h").write_text("x"), {"d/e/h": TouchReport.CLOSED}),
     "a deleted file": (lambda s: (s / "d/g").unlink(), {"d/g": TouchReport.GONE}),
+    "a folder's mode": (lambda s: (s / "d").chmod(0o700), {"d": TouchReport.MADE}),
     "a mode": (lambda s: (s / "f").chmod(0o700), {"f": TouchReport.MADE}),
     "a time": (lambda s: os.utime(s / "f", (1, 1)), {"f": TouchReport.MADE}),
     "a link": (lambda s: (s / "l").symlink_to("f"), {"l": TouchReport.MADE}),

@@ -365,6 +365,7 @@ class Story:
         b.scan()
         mesh.settle()
         assert self.ask(a, "override", path="theirs")["first"] == ["theirs"]
+        assert self.ask(a, "modes adopt", path="")["paths"] == 0
 
     def of_a_join(self, base: Path) -> None:
         self.mesh = mesh = Mesh(base, "AB")

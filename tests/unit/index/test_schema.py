@@ -100,7 +100,11 @@ def old_index(file: Path, schema: int, *entries: Entry) -> sqlite3.Connection:
     database.execute(f"PRAGMA user_version = {schema}")
     database.execute("INSERT INTO life(life, last) VALUES(?, ?)", (life("a"), len(entries)))
     for number, each in enumerate(entries, 1):
-        row = (number, *columns_of(Row(each, 1, seq=number)))[: COLUMNS[schema]]
+        of_entry, rest = (
+            columns_of(Row(each, 1, seq=number))[:11],
+            columns_of(Row(each, 1, seq=number))[12:],
+        )
+        row = (number, *of_entry, *rest)[: COLUMNS[schema]]
         database.execute(f"INSERT INTO version VALUES({','.join('?' * len(row))})", row)
     database.commit()
     return database

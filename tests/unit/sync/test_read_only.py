@@ -26,6 +26,7 @@ from leftzmq.sync.jobs import Apply, CountLosses, DropCookie, Job, LossesCounted
 from leftzmq.sync.link import Link, Way
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.permissions import Permissions
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.messages import Get, IndexSince
 from tests.helpers.members import Members
@@ -393,7 +394,7 @@ def forge(device: Device, entry: Entry) -> None:
 
 def lie(device: Device, dice: random.Random, known: list[Entry]) -> None:
     entry = dice.choice(known)
-    match dice.randrange(6):
+    match dice.randrange(7):
         case 0:
             entry = grave_of(entry)
         case 1 if entry.kind is Kind.FILE and not entry.deleted:
@@ -406,6 +407,12 @@ def lie(device: Device, dice: random.Random, known: list[Entry]) -> None:
         case 4 if not entry.deleted:
             entry = structs.replace(entry, kind=Kind.DIRECTORY, size=0, mtime_ns=0, exec=False)
             entry = structs.replace(entry, content=b"", depth=0, stamp=entry.stamp + (1 << 50))
+            entry = structs.replace(entry, permissions=None)
+        case 5 if entry.kind is Kind.FILE:
+            said = entry.permissions
+            number, writer = (said.number if said else 0) + 1, dice.choice(known).writer
+            register = Permissions(number, writer, dice.choice((0o400, 0o777, 0o666)))
+            entry = structs.replace(entry, permissions=register)
     forge(device, entry)
 
 

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.entry import ContentId, Entry, Kind
-from leftzmq.tree.version import Life, Vector
+from leftzmq.tree.permissions import RUN_BITS, Permissions
+from leftzmq.tree.version import PRIVATE, Life, Vector
 from leftzmq.wire.check import check_entry, to_wire
-from leftzmq.wire.messages import WireEntry
+from leftzmq.wire.messages import WireEntry, WirePermissions
 from leftzmq.wire.strict import shaped
 
 CHUNK = 256 << 10
@@ -47,6 +48,18 @@ GOOD = {
     "tombstone of a file": replace(FILE, size=0, mtime_ns=0, exec=False, deleted=True),
     "tombstone of a folder": replace(FOLDER, deleted=True),
     "tombstone of a link": replace(LINK, deleted=True),
+    "all bits": replace(FILE, permissions=Permissions(1, A, 0o640)),
+    "the highest register": replace(FILE, permissions=Permissions(2**53, B, 0o777)),
+    "x alone": replace(FILE, permissions=Permissions(1, A, 0o111, RUN_BITS)),
+    "not to be run": replace(FILE, permissions=Permissions(1, A, 0, RUN_BITS)),
+    "tombstone with a register": replace(
+        FILE,
+        size=0,
+        mtime_ns=0,
+        exec=False,
+        deleted=True,
+        permissions=Permissions(7, A, 0o640),
+    ),
     "64 writers": replace(
         FILE,
         vector=Vector.of(tuple((Life(bytes([n]) * 12), 1) for n in range(64))),
@@ -67,7 +80,26 @@ def but(wire: WireEntry, **changes: object) -> WireEntry:
     return msgspec.structs.replace(wire, **changes)
 
 
+_SAID = WirePermissions(1, A, 0o640, 0o777)
 BAD = {
+    "folder with a register": (but(_folder, permissions=_SAID), Refusal.BAD_ENTRY),
+    "link with a register": (but(_link, permissions=_SAID), Refusal.BAD_ENTRY),
+    "owner may not read": (
+        but(_file, permissions=WirePermissions(1, A, 0o240, 0o777)),
+        Refusal.BAD_ENTRY,
+    ),
+    "bits that are not meant": (
+        but(_file, permissions=WirePermissions(1, A, 0o444, 0o111)),
+        Refusal.BAD_ENTRY,
+    ),
+    "no such mask": (
+        but(_file, permissions=WirePermissions(1, A, 0o600, 0o700)),
+        Refusal.BAD_ENTRY,
+    ),
+    "a private register": (
+        but(_file, permissions=WirePermissions(1, PRIVATE, 0o600, 0o777)),
+        Refusal.BAD_ENTRY,
+    ),
     "escape": (but(_file, path="../x"), Refusal.PATH_UNCLEAN),
     "absolute": (but(_file, path="/x"), Refusal.PATH_ABSOLUTE),
     "empty component": (but(_file, path="a//b"), Refusal.PATH_UNCLEAN),

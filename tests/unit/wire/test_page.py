@@ -20,6 +20,7 @@ from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.change import Change, Withdrawal
 from leftzmq.tree.entry import ContentId, Entry, Kind
+from leftzmq.tree.permissions import Permissions
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.codec import Socket, decode, encode
 from leftzmq.wire.messages import MAX_PAGE_ENTRIES, IndexPage
@@ -119,6 +120,21 @@ def test_withdrawals_are_a_last_field_of_a_page() -> None:
     ten = bytes([0x9A]) + plaintext(replace(WITHDRAWING, withdrawals=()))[1:]
     assert plaintext(WITHDRAWING) == ten + WITHDRAWN_PLAIN
     assert read(plaintext(WITHDRAWING)) == WITHDRAWING
+
+
+def test_a_register_is_a_last_field_of_an_entry() -> None:
+    told = replace(FILE, permissions=Permissions(258, OTHER_LIFE, 0o640, 0o777))
+    plain = plaintext(replace(PAGE, entries=(told, DIRECTORY, DEAD_LINK)))
+    bare = PLAIN[PLAIN.index(b"\x9b\xab") + 1 : PLAIN.index(b"\x9b\xa4docs")]
+    register = bytes.fromhex("94cd0102c40cc8c9cacbcccdcecfd0d1d2d3cd01a0cd01ff")
+    assert plain == PLAIN.replace(b"\x9b" + bare, b"\x9c" + bare + register)
+    assert read(plain).entries[0] == told
+
+
+def test_who_knows_no_registers_is_told_none() -> None:
+    told = replace(FILE, permissions=Permissions(1, LIFE, 0o640))
+    (cut,) = cut_pages(changes_of([(7, told)]), 0, 9, 9, permissions=False)
+    assert cut.entries == (FILE,)
 
 
 @pytest.mark.parametrize(

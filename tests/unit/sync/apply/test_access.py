@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.disk.fs.real import RealFile
+from leftzmq.tree.permissions import ModesKept
 from tests.helpers.mesh import Device, Mesh
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -58,7 +59,10 @@ def test_what_is_replaced_stays_its_owners(pair: tuple[Mesh, Device, Device], si
 def test_what_is_new_is_open_to_those_to_whom_its_folder_is(
     pair: tuple[Mesh, Device, Device], size: int
 ) -> None:
+    """Where no mode is told with it."""
     mesh, a, b = pair
+    for device in (a, b):
+        device.folder.index_view.author.modes = ModesKept.NONE
     shared(mesh, a, b)
     (b.share / "d").chmod(0o700)
     a.write("d/new", os.urandom(size))

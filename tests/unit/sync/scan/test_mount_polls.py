@@ -43,6 +43,7 @@ class Scene:
             Keeping("share", IndexView(self.store), self.problems),
             lambda: True,
             lambda found: [],
+            lambda modes: None,
         )
         self.walked(self.scheduler.start(0.0), came=("m",))
 
