@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.disk.fs.real import RealFile
+from leftzmq.errors import ProblemKind
 from leftzmq.tree.permissions import ModesKept
 from tests.helpers.mesh import Device, Mesh
 
@@ -103,3 +104,34 @@ def test_what_cannot_be_kept_is_a_problem_until_somebody_sets_it(
     assert not b.folder.problems.all()
     edit(mesh, a, b"three")
     assert path.stat().st_uid == 1000 and not b.folder.problems.all()
+
+
+@pytest.mark.parametrize("cure", ["its user sets it", "others have another one", "it may be set"])
+def test_a_mode_that_cannot_be_set_is_a_problem_and_nothing_is_acknowledged(
+    pair: tuple[Mesh, Device, Device], monkeypatch: pytest.MonkeyPatch, cure: str
+) -> None:
+    mesh, a, b = pair
+    path = shared(mesh, a, b)
+    original = a.share / path.relative_to(b.share)
+
+    def refused(self: RealFile, wanted: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RealFile, "set_wanted", refused)
+        original.chmod(0o600)
+        mesh.scan_all()
+        mesh.settle()
+        (problem,) = b.folder.problems.all()
+        assert problem.kind is ProblemKind.MODE_NOT_SET and path.stat().st_mode & 0o777 == 0o644
+        assert b.folder.index_view.tickets == 1 and a.folder.state.value == "idle"
+        if cure == "its user sets it":
+            path.chmod(0o600)
+        elif cure == "others have another one":
+            original.chmod(0o644)
+        if cure != "it may be set":
+            mesh.scan_all()
+            mesh.settle()
+    mesh.settle(60.0)
+    assert not b.folder.problems.all() and b.folder.index_view.tickets == 0
+    assert original.stat().st_mode == path.stat().st_mode
