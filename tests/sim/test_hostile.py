@@ -293,20 +293,26 @@ def _unchecked(keys: Any, epoch: Any, id: bytes, box: Any, length: int) -> bytes
     return seal._open(box, id[: seal.NONCE_BYTES], epoch.seal_key, id).ljust(length, b"\0")
 
 
-TAKEN_OUT: list[tuple[object, str, object, set[str]]] = [
-    (check, "check_path", _any_path, {"refusal"}),
-    (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError", "Dropped"}),
-    (Entry, "same_content", _by_content, {"I8"}),
-    (fetch_jobs, "open_chunk", _unchecked, {"I4"}),
+TAKEN_OUT: list[tuple[object, str, object, set[str], int]] = [
+    (check, "check_path", _any_path, {"refusal"}, 1),
+    (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError", "Dropped"}, 3),
+    (Entry, "same_content", _by_content, {"I8"}, 26),
+    (fetch_jobs, "open_chunk", _unchecked, {"I4"}, 83),
 ]
+"""The last number is the seed with which the search begins: it was the first to find it."""
 
 
-@pytest.mark.parametrize(("where", "what", "instead", "broken"), TAKEN_OUT)
+@pytest.mark.parametrize(("where", "what", "instead", "broken", "first"), TAKEN_OUT)
 def test_what_is_taken_out_is_found(
-    monkeypatch: pytest.MonkeyPatch, where: Any, what: str, instead: object, broken: set[str]
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    what: str,
+    instead: object,
+    broken: set[str],
+    first: int,
 ) -> None:
     monkeypatch.setattr(where, what, instead)
-    for seed in range(200):
+    for seed in range(first, 200):
         outcome = endure(siege_of(seed))
         if outcome.broken is not None:
             assert outcome.law in broken, outcome.broken

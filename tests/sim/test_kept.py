@@ -315,8 +315,8 @@ def _a_delete(view: IndexView, path: str) -> bool:
 
 def test_a_rule_that_makes_a_delete_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IndexView, "withdraw", _a_delete)
-    for seed in range(34, 400, RULES_EACH):
+    for seed in range(124, 400, RULES_EACH):
         broken = run(plan_of(seed)).broken
         if isinstance(broken, laws.Broken) and broken.law == "kept":
             return
-    pytest.fail("not found in 37 seeds")
+    pytest.fail("not found in 28 seeds")
