@@ -11,6 +11,7 @@ from . import (
     guarded,
     ignoring,
     members,
+    modes,
     on_disk,
     readers,
     receiving,
@@ -29,4 +30,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *members.BUGS,
     *ignoring.BUGS,
     *receiving.BUGS,
+    *modes.BUGS,
 )

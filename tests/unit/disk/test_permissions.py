@@ -248,6 +248,20 @@ def test_who_takes_readers_away_while_it_is_replaced_means_the_name(
         assert who(tmp_path / copy_to)[2] == oct(0o600)
 
 
+def test_who_changed_the_mode_since_the_last_look_keeps_his_file(
+    root: RealRoot, tmp_path: Path
+) -> None:
+    """It is told first: the version that comes has another mode."""
+    path = tmp_path / "a"
+    path.write_bytes(OLD)
+    path.chmod(0o644)
+    operation = put(root, "a", held(root, "a"))
+    path.chmod(0o600)
+    outcome = one(root, operation)
+    assert outcome.ending is Ending.CHANGED
+    assert path.read_bytes() == OLD and who(path)[2] == oct(0o600)
+
+
 @needs_root
 def test_who_gives_it_away_while_it_is_replaced_gives_the_new_one_away(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
