@@ -235,7 +235,8 @@ class Batches:
                 self._considered_anew(path, active)
             return move
         ends = self.ends_with_folder(ticket.entry)
-        if ends and self._is_needed_beside(path, batch):
+        is_last = ends and not self._resolver.is_in_kept_folder(path)
+        if is_last and self._is_needed_beside(path, batch):
             self._stuck.append(path)
             return None
         copy_to = self._resolver.copy_path(ours, active.digits) if ticket.copy and ours else None
@@ -245,9 +246,11 @@ class Batches:
 
     def ends_with_folder(self, gone: Entry) -> bool:
         """Whether this is the delete of a file of ignore rules whose folder goes, too, or went and
-        left a shell. While something is ignored by it there, it stays."""
+        left a shell, or was to go and stayed. While something is ignored by it there, it stays."""
         if not gone.deleted or not is_rule_file(gone.path):
             return False
+        if self._resolver.is_in_kept_folder(gone.path):
+            return True
         parent = parent_of(gone.path)
         return bool(parent) and (self._resolver.is_shell(parent) or self.goes(parent))
 

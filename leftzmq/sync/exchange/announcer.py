@@ -221,6 +221,7 @@ class Announcer:
         for outcome in outcomes:
             if outcome.ending is Ending.SHELL and outcome.operation.entry.deleted:
                 self._resolver.take_over(outcome.operation.entry, outcome.key)
+                self._resolver.stayed(outcome.operation.entry.path)
             if outcome.ending is not Ending.DONE:
                 continue
             entry, moved = outcome.operation.entry, outcome.operation.moved

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of, theirs_of
 from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
+from leftzmq.sync.versions.local_changes import rules_are_back
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.sync.versions.withheld import REPLACED, WANTED_BACK, WhyWithheld
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
@@ -29,7 +30,7 @@ from leftzmq.tree.entry import (
     with_other_deletes,
 )
 from leftzmq.tree.ignoring.rule_file import GITIGNORE, LEFTIGNORE
-from leftzmq.tree.path import folders_above, join, keys_below, path_of_key
+from leftzmq.tree.path import folders_above, join, keys_below, parent_of, path_of_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -45,6 +46,7 @@ class Resolver:
         self._index_view, self._heads = index_view, index_view.store.heads
         self._made_way: list[str] = []
         self._with_rules: list[str] = []
+        self._rules_in_kept: set[str] = set()
 
     @property
     def walked(self) -> bool:
@@ -136,6 +138,12 @@ class Resolver:
         again (local_changes)."""
         folders, self._with_rules = self._with_rules, []
         return folders
+
+    def stayed(self, path: str) -> None:
+        """Something stayed at `path` that was to go. If it is a file of rules, its folder may be
+        back already."""
+        if rules_are_back(self._index_view, path):
+            self._with_rules.append(parent_of(path))
 
     def _is_back(self, folder: str) -> None:
         if any(self.is_shell(join(folder, name)) for name in (LEFTIGNORE, GITIGNORE)):
@@ -242,6 +250,7 @@ class Resolver:
         self._index_view.unsure.discard(entry.path)
         self._index_view.begun_is_over(entry.path)
         self._index_view.given_up.pop(entry.path, None)
+        self._rules_in_kept.discard(entry.path)
         rows = self._index_view.rows(entry.path)
         was_shell = _shell_of(ours_of(rows)) is not None
         entry = with_other_deletes(entry, (row.entry for row in rows))
@@ -334,7 +343,14 @@ class Resolver:
             return False
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)
         self._is_back(path)
+        if theirs.entry.deleted:
+            files = (join(path, name) for name in (LEFTIGNORE, GITIGNORE))
+            self._rules_in_kept.update(file for file in files if self._goes(file))
         return True
+
+    def is_in_kept_folder(self, file: str) -> bool:
+        """Whether this file of rules was deleted elsewhere with its folder, which stayed here."""
+        return file in self._rules_in_kept
 
     def keep_found(self, found: Operation) -> None:
         """A scan found a directory that a tombstone deleted and that is not ours. It cannot be
@@ -403,6 +419,13 @@ class Resolver:
         ours, reach = ours_of(rows), self._index_view.reach
         held = [row.entry for row in rows if row.holders & reach]
         return any(entry.leaps(ours.entry if ours else None) for entry in held)
+
+    def _goes(self, path: str) -> bool:
+        """Whether we have something there that others deleted."""
+        rows = self._index_view.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
+        is_here = ours is not None and not ours.entry.deleted
+        return is_here and theirs is not None and theirs.entry.deleted
 
     def stays(self, path: str) -> bool:
         """Whether the winner among the versions of `path` that are available now is a live one."""
