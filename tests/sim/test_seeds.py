@@ -458,9 +458,9 @@ PLANS = {
         "41005706/AB/13000,3,4,8,14,13010/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
-    "a folder stays with its rules for what they ignore, and something else is put into it": (
-        "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
-        "careful,skews_s"
+    "a user puts a file where a folder that others deleted stayed with its rules": (
+        "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
     ),
 }
 DISKS = {

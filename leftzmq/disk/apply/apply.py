@@ -29,7 +29,7 @@ from leftzmq.disk.apply.attributes import LeftBehind, set_attributes
 from leftzmq.disk.apply.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.apply.ready import Ready, make_ready
-from leftzmq.disk.apply.remains import Remains, ignores_in, names_of, remains_in
+from leftzmq.disk.apply.remains import Remains, holds_ignored, names_of, remains_in
 from leftzmq.disk.apply.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.fs.errno_meaning import is_full
 from leftzmq.disk.fs.interface import Directory, LastFolder, OtherSpelling, Root, Stat
@@ -250,9 +250,9 @@ def _took_litter(place: Place, found: Stat) -> bool:
 
 def _stays_with_what_it_ignores(place: Place, found: Stat) -> None:
     """Raises Stopped (SHELL) if a file of rules is to go with its folder, in which something is
-    ignored. Without it that would be synced. So it would if the folder stays after all, as
-    something else has appeared in it."""
-    if ignores_in(place.folder, place.where, place.rules, place.name):
+    ignored. Without it that would be synced, and so it would if the folder stays, too, for what
+    else is in it."""
+    if holds_ignored(place.folder, place.where, place.rules):
         raise Stopped(Ending.SHELL, key=found.key())
 
 

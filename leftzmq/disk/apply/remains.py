@@ -31,17 +31,17 @@ class Remains(Enum):
     KEPT = auto()
 
 
-def remains_in(
-    folder: Directory, path: str, rules: IgnoreRules, without: str | None = None
-) -> Remains:
-    """What is in the open folder at `path`. without: a name that does not count. OSError."""
-    return _Look(rules).at(folder, path, without)
+def remains_in(folder: Directory, path: str, rules: IgnoreRules) -> Remains:
+    """What is in the open folder at `path`. OSError."""
+    return _Look(rules).at(folder, path)
 
 
-def ignores_in(folder: Directory, path: str, rules: IgnoreRules, without: str) -> bool:
-    """Whether anything in the open folder at `path` is ignored and no litter, whatever else is in
-    it. without: a name that does not count. OSError."""
-    return Remains.IGNORED in _Look(rules).each(folder, path, without)
+def holds_ignored(folder: Directory, path: str, rules: IgnoreRules) -> bool:
+    """Whether something that is ignored, and is no litter, is in the open folder at `path` or below
+    it, beside whatever else. True where there are too many names to say. OSError."""
+    look = _Look(rules)
+    look.at(folder, path)
+    return look.saw_ignored
 
 
 def names_of(folder: Directory) -> list[str]:
@@ -50,11 +50,14 @@ def names_of(folder: Directory) -> list[str]:
 
 
 class _Look:
+    """saw_ignored: whether it saw something that is ignored, or cannot say"""
+
     def __init__(self, rules: IgnoreRules) -> None:
         self._rules, self._left = rules, NAMES_MAX
+        self.saw_ignored = False
 
-    def at(self, folder: Directory, path: str, without: str | None = None) -> Remains:
-        found = self.each(folder, path, without)
+    def at(self, folder: Directory, path: str) -> Remains:
+        found = set(self._each(folder, path))
         if Remains.KEPT in found:
             return Remains.KEPT
         if Remains.IGNORED in found:
@@ -63,17 +66,12 @@ class _Look:
             return Remains.KEPT
         return Remains.LITTER if found else Remains.NOTHING
 
-    def each(self, folder: Directory, path: str, without: str | None = None) -> set[Remains]:
-        """All kinds of what is in the folder. A file of rules is NOTHING."""
-        return set(self._each(folder, path, without))
-
-    def _each(self, folder: Directory, path: str, without: str | None) -> Iterator[Remains]:
+    def _each(self, folder: Directory, path: str) -> Iterator[Remains]:
         ruled = self._rules.folder(path)
         for name in names_of(folder):
-            if name == without:
-                continue
             self._left -= 1
             if self._left < 0:
+                self.saw_ignored = True
                 yield Remains.KEPT
                 return
             stat = folder.stat(name)
@@ -81,13 +79,12 @@ class _Look:
                 continue
             ignored = ruled.verdict(name, stat.kind)
             if ignored is not None:
-                yield Remains.LITTER if ignored.group is Group.LITTER else Remains.IGNORED
+                is_litter = ignored.group is Group.LITTER
+                self.saw_ignored = self.saw_ignored or not is_litter
+                yield Remains.LITTER if is_litter else Remains.IGNORED
             elif stat.kind is Kind.DIRECTORY:
                 with folder.folder(name) as below:
-                    inside = self.each(below, join(path, name))
-                if Remains.IGNORED in inside:
-                    yield Remains.IGNORED
-                if Remains.KEPT in inside or Remains.IGNORED not in inside:
-                    yield Remains.KEPT
+                    inside = self.at(below, join(path, name))
+                yield Remains.IGNORED if inside is Remains.IGNORED else Remains.KEPT
             else:
                 yield Remains.NOTHING if is_rule_file(name) else Remains.KEPT

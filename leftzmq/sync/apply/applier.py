@@ -55,6 +55,7 @@ from leftzmq.sync.scan.classifier import TRIED_AGAIN
 from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
 from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.local_changes import rules_are_back
 from leftzmq.sync.versions.name_clashes import Apart, NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
@@ -390,7 +391,7 @@ class Applier:
             paths = self._window.next_paths(now)
             self._index_view.recall(paths)
             for path in paths:
-                out += self._consider(path, now)
+                out += [*self._consider(path, now), *self._look_at_rules_left(path)]
             out, moving = self._renames.at_home(out)
             for path in moving:
                 self._batches.push(path, self._window.active[path])
@@ -403,8 +404,6 @@ class Applier:
                 for o in operations
             ]
             out.append(Work(Apply(self.folder, number, operations, self._keeping.rules)))
-        if folders := self._resolver.back_with_rules():
-            out.append(RescanWanted(self.folder, tuple(folders), walk=True))
         return out
 
     # -- deriving tickets ------------------------------------------------------------------------
@@ -505,6 +504,13 @@ class Applier:
 
     def _solved(self, path: str, kind: ProblemKind) -> Outputs:
         return self._problems.clear(path) if self._problems.kind_of(path) is kind else []
+
+    def _look_at_rules_left(self, path: str) -> Outputs:
+        """A folder may be here for all again, after a delete of it, or a file of rules may have
+        stayed in one that did not go. A look makes the files of rules ours again that stayed."""
+        files = (path, *self._keeping.rules.files_in(path))
+        back = tuple(file for file in files if rules_are_back(self._index_view, file))
+        return [RescanWanted(self.folder, back)] if back else []
 
     def _may_lie_here(self, path: str, ticket: Ticket) -> bool:
         if self._resolver.may_find:

@@ -20,7 +20,7 @@ from leftzmq.sync.apply.round_robin import RoundRobin
 from leftzmq.sync.apply.source_pace import Lane, SourcePace, lane_of
 from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.sync.versions.local_changes import rules_are_back
+from leftzmq.sync.versions.local_changes import is_here_for_all, rules_are_back
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import STAYING_SAMPLE, Resolver
@@ -245,14 +245,17 @@ class Batches:
         return Operation(verb, ticket.entry, ticket.held, copy_to, staged, ends_folder=ends)
 
     def ends_with_folder(self, gone: Entry) -> bool:
-        """Whether this is the delete of a file of ignore rules whose folder goes, too, or went and
-        left a shell, or was to go and stayed. While something is ignored by it there, it stays."""
+        """Whether this is the delete of a file of ignore rules whose folder goes, too, or is to be
+        replaced, or went and left a shell, or was to go and stayed. While something is ignored by
+        it there, it stays."""
         if not gone.deleted or not is_rule_file(gone.path):
             return False
         if self._resolver.is_in_kept_folder(gone.path):
             return True
         parent = parent_of(gone.path)
-        return bool(parent) and (self._resolver.is_shell(parent) or self.goes(parent))
+        row = self._index_view.ours(parent) if parent else None
+        lies = row is not None and (not row.entry.deleted or row.scan is not None)
+        return lies and not is_here_for_all(self._index_view, parent)
 
     def _is_needed_beside(self, path: str, batch: dict[str, Operation]) -> bool:
         """Whether something else in the folder of this file of rules is to be removed first. What
@@ -318,8 +321,8 @@ class Batches:
         """Whether what a scan found is still nothing of ours. Since then it may have been
         published, or deleted by a later delete. Our version must not rank below that delete. Nor
         does a directory go that others have again, above the delete: what is to come into it may
-        lie in it already. That would keep the directory there, and would wait for it. Nor do rules
-        whose folder stays."""
+        lie in it already. That would keep the directory there, and would wait for it. Nor does a
+        file of rules whose folder stays."""
         winner, gone = self._resolver.winner_of(path), found.entry
         is_folder = winner is not None and winner.kind is gone.kind is Kind.DIRECTORY
         if winner is not None and is_folder and winner.rank > gone.rank:

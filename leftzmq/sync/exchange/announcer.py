@@ -123,6 +123,7 @@ class Announcer:
         self._index_view.recall(sighting.path for sighting in fact.sightings)
         again: list[str] = []
         buried: list[str] = []
+        revived: list[str] = []
         left: Row | None = None  # what the last sighting showed deleted: perhaps a rename
         for sighting in fact.sightings:
             if self._locks.is_changing(sighting.path):
@@ -151,24 +152,26 @@ class Announcer:
                 entry = change
             if entry is not None:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
-                out += self._revived_above(entry)
+                folders = self._revived_above(entry)
+                revived += [folder.path for folder in folders]
+                out += [tell_entry(EventKind.SCAN, self.folder, folder) for folder in folders]
                 if not entry.deleted:
                     self._resolver.stays_above(entry.path)
         if again:
             out.append(RescanWanted(self.folder, tuple(again)))
-        paths = (*buried, *(sighting.path for sighting in fact.sightings))
+        paths = (*buried, *revived, *(sighting.path for sighting in fact.sightings))
         return [*out, PathsReconsidered(self.folder, paths)]
 
-    def _revived_above(self, entry: Entry) -> Outputs:
+    def _revived_above(self, entry: Entry) -> list[Entry]:
         """Publish the shells again in which something that is kept appeared. Above a folder that is
         no shell there is none."""
-        out: Outputs = []
+        revived: list[Entry] = []
         for path in [] if entry.deleted else folders_above(entry.path):
             folder = self._resolver.revive(path)
             if folder is None:
                 break
-            out.append(tell_entry(EventKind.SCAN, self.folder, folder))
-        return out
+            revived.append(folder)
+        return revived
 
     def _is_no_folder_now(self, seen: Sighting) -> bool:
         ours = self._index_view.ours(seen.path)
@@ -221,7 +224,6 @@ class Announcer:
         for outcome in outcomes:
             if outcome.ending is Ending.SHELL and outcome.operation.entry.deleted:
                 self._resolver.take_over(outcome.operation.entry, outcome.key)
-                self._resolver.stayed(outcome.operation.entry.path)
             if outcome.ending is not Ending.DONE:
                 continue
             entry, moved = outcome.operation.entry, outcome.operation.moved

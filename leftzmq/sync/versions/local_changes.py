@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
 from leftzmq.sync.facts import FoundDeleted
-from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.withheld import NOTHING_TOLD
 from leftzmq.tree.entry import (
     Entry,
@@ -46,12 +46,9 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
-    if (
-        ours
-        and ours.entry.deleted
-        and _is_left(ours, observed, key)
-        and not rules_are_back(index_view, observed.path)
-    ):
+    is_left = ours is not None and ours.entry.deleted and _is_left(ours, observed, key)
+    if is_left and not rules_are_back(index_view, observed.path):
+        assert ours is not None
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
@@ -107,23 +104,6 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     return entry
 
 
-def rules_are_back(index_view: IndexView, path: str) -> bool:
-    """Whether a file of rules stayed at `path` for what it ignores, when its folder went, and the
-    folder is there again, or did not go after all. What the rules ignore is still there and is
-    nobody else's business, so they are ours again, above their delete; if nobody wrote others."""
-    folder = parent_of(path)
-    if not folder or not is_rule_file(path):
-        return False
-    rows, folder_rows = index_view.rows(path), index_view.rows(folder)
-    ours, best, above = ours_of(rows), best_of(rows, ANYBODY), ours_of(folder_rows)
-    stayed = ours is not None and ours.entry.deleted and ours.scan is not None
-    if not stayed or best is None or not best.entry.deleted:
-        return False
-    if above is None or above.entry.deleted or above.entry.kind is not Kind.DIRECTORY:
-        return False
-    return above is best_of(folder_rows, ANYBODY)
-
-
 def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
     """A version of exactly these bytes that our index may take. A peer holds it, or an earlier life
     was fetching it. The index may take it where we have no entry, or where the version succeeds
@@ -139,6 +119,27 @@ def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> 
         if best is None or entry.rank > best.rank:
             best = entry
     return best
+
+
+def rules_are_back(index_view: IndexView, path: str) -> bool:
+    """Whether a file of rules stayed at `path` for what it ignores, when its folder was to go, and
+    the folder is here for all again. Then the file is ours again, too, above its delete, unless
+    somebody wrote another one: without it what it ignores would be told."""
+    if not is_rule_file(path) or not is_here_for_all(index_view, parent_of(path)):
+        return False
+    rows = index_view.rows(path)
+    ours, best = ours_of(rows), best_of(rows, ANYBODY)
+    stayed = ours is not None and ours.entry.deleted and ours.scan is not None
+    return stayed and best is not None and best.entry.deleted
+
+
+def is_here_for_all(index_view: IndexView, folder: str) -> bool:
+    """Whether we have this folder, and nothing else is to come in its place."""
+    rows = index_view.rows(folder) if folder else []
+    ours, winner = ours_of(rows), best_of(rows, index_view.reach | OURS)
+    if ours is None or ours.entry.deleted or winner is None:
+        return False
+    return winner.entry.kind is Kind.DIRECTORY and not winner.entry.deleted
 
 
 def _was_to_come(begun: Entry, ours: Row | None, others: list[Entry]) -> bool:

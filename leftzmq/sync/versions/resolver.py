@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of, theirs_of
 from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
-from leftzmq.sync.versions.local_changes import rules_are_back
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.sync.versions.withheld import REPLACED, WANTED_BACK, WhyWithheld
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
@@ -30,7 +29,7 @@ from leftzmq.tree.entry import (
     with_other_deletes,
 )
 from leftzmq.tree.ignoring.rule_file import GITIGNORE, LEFTIGNORE
-from leftzmq.tree.path import folders_above, join, keys_below, parent_of, path_of_key
+from leftzmq.tree.path import folders_above, join, keys_below, path_of_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -45,7 +44,6 @@ class Resolver:
     def __init__(self, index_view: IndexView) -> None:
         self._index_view, self._heads = index_view, index_view.store.heads
         self._made_way: list[str] = []
-        self._with_rules: list[str] = []
         self._rules_in_kept: set[str] = set()
 
     @property
@@ -131,23 +129,6 @@ class Resolver:
         lies in those that others have again."""
         paths, self._made_way = self._made_way, []
         return paths
-
-    def back_with_rules(self) -> list[str]:
-        """Folders in which files of rules stayed, when they were to go, and which are there again
-        since the last call, or did not go after all. A walk finds these files, and they are ours
-        again (local_changes)."""
-        folders, self._with_rules = self._with_rules, []
-        return folders
-
-    def stayed(self, path: str) -> None:
-        """Something stayed at `path` that was to go. If it is a file of rules, its folder may be
-        back already."""
-        if rules_are_back(self._index_view, path):
-            self._with_rules.append(parent_of(path))
-
-    def _is_back(self, folder: str) -> None:
-        if any(self.is_shell(join(folder, name)) for name in (LEFTIGNORE, GITIGNORE)):
-            self._with_rules.append(folder)
 
     def _makes_way_above(self, path: str) -> None:
         """Something is to be put at `path`. Where a folder above it is missing or is no folder only
@@ -241,7 +222,6 @@ class Resolver:
         observed = Observed(path, Kind.DIRECTORY)
         entry, sequence = self._index_view.author.change(observed, ours.entry)
         self._index_view.set_ours(rows, entry, sequence, key)
-        self._is_back(path)
         return entry
 
     def take_over(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
@@ -252,11 +232,8 @@ class Resolver:
         self._index_view.given_up.pop(entry.path, None)
         self._rules_in_kept.discard(entry.path)
         rows = self._index_view.rows(entry.path)
-        was_shell = _shell_of(ours_of(rows)) is not None
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._index_view.take_row(rows, entry, key, noise)
-        if was_shell and not entry.deleted and entry.kind is Kind.DIRECTORY:
-            self._is_back(entry.path)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """The path at which the loser's bytes become a conflict copy. None: the copy is there
@@ -342,7 +319,6 @@ class Resolver:
         if verdict is not Verdict.PUBLISH_AGAIN:
             return False
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)
-        self._is_back(path)
         if theirs.entry.deleted:
             files = (join(path, name) for name in (LEFTIGNORE, GITIGNORE))
             self._rules_in_kept.update(file for file in files if self._goes(file))
@@ -365,7 +341,6 @@ class Resolver:
         entry, sequence = self._index_view.author.kept(observed, base, grave)
         self._index_view.set_ours(rows, entry, sequence, found.old.key)
         self._index_view.unsure.discard(grave.path)  # it does not go any more
-        self._is_back(grave.path)
 
     def stays_above(self, path: str) -> None:
         """Something of ours is at `path`. In a folder that only sends, others may have deleted

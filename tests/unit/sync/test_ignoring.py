@@ -14,6 +14,7 @@ from leftzmq.sync.facts import (
     FoundDeleted,
     FoundDeletedBytes,
     LocalRulesSet,
+    PathsReconsidered,
     PathsTouched,
     TimePassed,
     Touch,
@@ -370,6 +371,7 @@ def test_rules_that_were_to_go_stay_where_their_folder_is_back_before(
     assert grave is not None and grave.entry.deleted and grave.scan is not None
     assert b.folder.announcer._resolver.revive("proj") is not None
     b.take(FoundDeletedBytes(FOLDER, FoundDeleted(grave.entry, OnDisk(grave.scan, ContentId(b"")))))
+    b.take(PathsReconsidered(FOLDER, ("proj",)))
     mesh.settle()
     assert names(a) == {"proj", "proj/.leftignore"}
     assert names(b) == names(a) | {"proj/node_modules", "proj/node_modules/one"}
@@ -387,6 +389,26 @@ def test_rules_that_others_wrote_anew_are_taken_with_the_folder_of_a_shell(
     assert names(a) == {"proj", "proj/.leftignore", "proj/new.txt"}
     assert text(b, "proj/.leftignore") == text(a, "proj/.leftignore") == b"node_modules/\nmore/\n"
     assert text(b, "proj/node_modules/one") == b"B's own"
+
+
+def test_rules_stay_with_what_they_ignore_where_others_replaced_their_folder(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    rules(a, "node_modules/", path="proj/.leftignore")
+    quiet(mesh)
+    b.write("proj/node_modules/one", b"B's own")
+    quiet(mesh)
+    shutil.rmtree(a.share / "proj")
+    os.symlink("elsewhere", a.share / "proj")
+    for _ in range(2):
+        mesh.scan_all()
+        mesh.settle(40.0)  # it is tried again every 30 s
+        assert names(a) == {"proj"} and (a.share / "proj").is_symlink()
+        assert problems(b) == {"proj": ProblemKind.IGNORED_IN_THE_WAY}
+    shutil.rmtree(b.share / "proj/node_modules")
+    mesh.scan_all()
+    mesh.settle(40.0)
+    assert names(b) == {"proj"} and (b.share / "proj").is_symlink() and not problems(b)
 
 
 def test_a_shell_goes_when_what_was_ignored_in_it_is_gone(mesh: Mesh, a: Device, b: Device) -> None:
