@@ -458,6 +458,10 @@ PLANS = {
         "41005706/AB/13000,3,4,8,14,13010/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "others put a file in the place of a folder that holds something ignored, with its rules": (
+        "12800794/AB/12000,0,12004,16,17,23/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
     "a user puts a file where a folder that others deleted stayed with its rules": (
         "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from leftzmq.disk.staging.lefting import lefting_path
+from leftzmq.index.rows import ANYBODY
 from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
 from leftzmq.sync.apply.leftings import makes_lefting
 from leftzmq.sync.apply.renames import Renames
@@ -235,7 +236,7 @@ class Batches:
                 self._considered_anew(path, active)
             return move
         ends = self.ends_with_folder(ticket.entry)
-        is_last = ends and not self._resolver.is_in_kept_folder(path)
+        is_last = ends and not self._is_here(parent, self._index_view.reach)
         if is_last and self._is_needed_beside(path, batch):
             self._stuck.append(path)
             return None
@@ -255,7 +256,11 @@ class Batches:
         parent = parent_of(gone.path)
         row = self._index_view.ours(parent) if parent else None
         lies = row is not None and (not row.entry.deleted or row.scan is not None)
-        return lies and not is_here_for_all(self._index_view, parent)
+        # Who deleted or replaced the folder may be away.
+        return lies and not self._is_here(parent, ANYBODY)
+
+    def _is_here(self, folder: str, holders: int) -> bool:
+        return is_here_for_all(self._index_view, folder, holders)
 
     def _is_needed_beside(self, path: str, batch: dict[str, Operation]) -> bool:
         """Whether something else in the folder of this file of rules is to be removed first. What
