@@ -69,8 +69,14 @@ def not_kept(device: SimDevice) -> set[str]:
 
 def shells(device: SimDevice, ignored: set[str]) -> set[str]:
     """The folders that its index has as deleted, and that lie there for what is ignored in them;
-    and the rule files that stayed with them. ignored: all that is."""
-    shells: set[str] = set()
+    and the rule files that stayed with them. Rule files stay, too, in a folder that others replaced
+    and that cannot go, as its user is told. ignored: all that is."""
+    shells = {
+        path
+        for folder in in_the_way(device)
+        for path, _ in device.hands.below(folder)
+        if parent_of(path) == folder and is_rule_file(path) and _is_gone(device, path)
+    }
     tree = [(path, inode) for path, inode in device.hands.tree() if path not in ignored]
     for path, inode in sorted(tree, key=lambda each: -each[0].count("/")):
         if inode.kind is not Kind.DIRECTORY or not _is_gone(device, path):

@@ -462,6 +462,10 @@ PLANS = {
         "43322484/ABC/12000,0,12101,3,6,17,22/0/lag_s,slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "others put a file in the place of a folder that holds something ignored, with its rules": (
+        "12800794/AB/12000,0,12004,16,17,23/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
     "a folder stays with its rules for what they ignore, and something else is put into it": (
         "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"

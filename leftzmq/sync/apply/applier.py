@@ -391,7 +391,7 @@ class Applier:
             paths = self._window.next_paths(now)
             self._index_view.recall(paths)
             for path in paths:
-                out += [*self._consider(path, now), *self._look_at_rules_left_in(path)]
+                out += [*self._consider(path, now), *self._look_at_rules_left(path)]
             out, moving = self._renames.at_home(out)
             for path in moving:
                 self._batches.push(path, self._window.active[path])
@@ -505,11 +505,11 @@ class Applier:
     def _solved(self, path: str, kind: ProblemKind) -> Outputs:
         return self._problems.clear(path) if self._problems.kind_of(path) is kind else []
 
-    def _look_at_rules_left_in(self, folder: str) -> Outputs:
-        """The folder may be here for all again, after a delete of it. A look makes the files of
-        rules ours again that stayed in it meanwhile."""
-        files = self._keeping.rules.files_in(folder)
-        back = tuple(path for path in files if rules_are_back(self._index_view, path))
+    def _look_at_rules_left(self, path: str) -> Outputs:
+        """A folder may be here for all again, after a delete of it, or a file of rules may have
+        stayed in one that did not go. A look makes the files of rules ours again that stayed."""
+        files = (path, *self._keeping.rules.files_in(path))
+        back = tuple(file for file in files if rules_are_back(self._index_view, file))
         return [RescanWanted(self.folder, back)] if back else []
 
     def _may_lie_here(self, path: str, ticket: Ticket) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from leftzmq.disk.staging.lefting import lefting_path
+from leftzmq.index.rows import ANYBODY
 from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
 from leftzmq.sync.apply.leftings import makes_lefting
 from leftzmq.sync.apply.renames import Renames
@@ -235,7 +236,8 @@ class Batches:
                 self._considered_anew(path, active)
             return move
         ends = self.ends_with_folder(ticket.entry)
-        if ends and self._is_needed_beside(path, batch):
+        is_last = ends and not self._is_here(parent, self._index_view.reach)
+        if is_last and self._is_needed_beside(path, batch):
             self._stuck.append(path)
             return None
         copy_to = self._resolver.copy_path(ours, active.digits) if ticket.copy and ours else None
@@ -245,13 +247,20 @@ class Batches:
 
     def ends_with_folder(self, gone: Entry) -> bool:
         """Whether this is the delete of a file of ignore rules whose folder goes, too, or is to be
-        replaced, or went and left a shell. While something is ignored by it there, it stays."""
+        replaced, or went and left a shell, or was to go and stayed. While something is ignored by
+        it there, it stays."""
         if not gone.deleted or not is_rule_file(gone.path):
             return False
+        if self._resolver.is_in_kept_folder(gone.path):
+            return True
         parent = parent_of(gone.path)
         row = self._index_view.ours(parent) if parent else None
         lies = row is not None and (not row.entry.deleted or row.scan is not None)
-        return lies and not is_here_for_all(self._index_view, parent)
+        # Who deleted or replaced the folder may be away.
+        return lies and not self._is_here(parent, ANYBODY)
+
+    def _is_here(self, folder: str, holders: int) -> bool:
+        return is_here_for_all(self._index_view, folder, holders)
 
     def _is_needed_beside(self, path: str, batch: dict[str, Operation]) -> bool:
         """Whether something else in the folder of this file of rules is to be removed first. What

@@ -158,8 +158,9 @@ def adoptable(
 def rules_are_back(index_view: IndexView, path: str) -> bool:
     """Whether a file of rules stayed at `path` for what it ignores, when its folder was to go, and
     the folder is here for all again. Then the file is ours again, too, above its delete, unless
-    somebody wrote another one: without it what it ignores would be told."""
-    if not is_rule_file(path) or not is_here_for_all(index_view, parent_of(path)):
+    somebody wrote another one: without it what it ignores would be told. Who deleted or replaced
+    the folder may be away: it is not back for that."""
+    if not is_rule_file(path) or not is_here_for_all(index_view, parent_of(path), ANYBODY):
         return False
     rows = index_view.rows(path)
     ours, best = ours_of(rows), best_of(rows, ANYBODY)
@@ -167,10 +168,11 @@ def rules_are_back(index_view: IndexView, path: str) -> bool:
     return stayed and best is not None and best.entry.deleted
 
 
-def is_here_for_all(index_view: IndexView, folder: str) -> bool:
-    """Whether we have this folder, and nothing else is to come in its place."""
+def is_here_for_all(index_view: IndexView, folder: str, holders: int) -> bool:
+    """Whether we have this folder, and nothing else is to come in its place that these devices
+    have."""
     rows = index_view.rows(folder) if folder else []
-    ours, winner = ours_of(rows), best_of(rows, index_view.reach | OURS)
+    ours, winner = ours_of(rows), best_of(rows, holders | OURS)
     if ours is None or ours.entry.deleted or winner is None:
         return False
     return winner.entry.kind is Kind.DIRECTORY and not winner.entry.deleted

@@ -29,7 +29,8 @@ from leftzmq.tree.entry import (
     joined,
     with_other_deletes,
 )
-from leftzmq.tree.path import folders_above, keys_below, path_of_key
+from leftzmq.tree.ignoring.rule_file import GITIGNORE, LEFTIGNORE
+from leftzmq.tree.path import folders_above, join, keys_below, path_of_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -44,6 +45,7 @@ class Resolver:
     def __init__(self, index_view: IndexView) -> None:
         self._index_view, self._heads = index_view, index_view.store.heads
         self._made_way: list[str] = []
+        self._rules_in_kept: set[str] = set()
 
     @property
     def walked(self) -> bool:
@@ -231,6 +233,7 @@ class Resolver:
         self._index_view.unsure.discard(entry.path)
         self._index_view.begun_is_over(entry.path)
         self._index_view.given_up.pop(entry.path, None)
+        self._rules_in_kept.discard(entry.path)
         rows = self._index_view.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._index_view.take_row(rows, entry, key, noise)
@@ -319,7 +322,14 @@ class Resolver:
         if verdict is not Verdict.PUBLISH_AGAIN:
             return False
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)
+        if theirs.entry.deleted:
+            files = (join(path, name) for name in (LEFTIGNORE, GITIGNORE))
+            self._rules_in_kept.update(file for file in files if self._goes(file))
         return True
+
+    def is_in_kept_folder(self, file: str) -> bool:
+        """Whether this file of rules was deleted elsewhere with its folder, which stayed here."""
+        return file in self._rules_in_kept
 
     def keep_found(self, found: Operation) -> None:
         """A scan found a directory that a tombstone deleted and that is not ours. It cannot be
@@ -387,6 +397,13 @@ class Resolver:
         ours, reach = ours_of(rows), self._index_view.reach
         held = [row.entry for row in rows if row.holders & reach]
         return any(entry.leaps(ours.entry if ours else None) for entry in held)
+
+    def _goes(self, path: str) -> bool:
+        """Whether we have something there that others deleted."""
+        rows = self._index_view.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
+        is_here = ours is not None and not ours.entry.deleted
+        return is_here and theirs is not None and theirs.entry.deleted
 
     def stays(self, path: str) -> bool:
         """Whether the winner among the versions of `path` that are available now is a live one."""

@@ -361,6 +361,24 @@ def test_rules_stay_with_a_folder_that_does_not_go_after_all(
     assert not (a.share / "proj/node_modules").exists()
 
 
+def test_rules_are_not_back_while_who_replaced_their_folder_is_away(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    deleted_but_for_what_b_ignores(mesh, a, b)
+    a.write("proj", b"a file now")
+    a.scan()
+    mesh.settle()
+    left = {"proj", "proj/.leftignore", "proj/node_modules", "proj/node_modules/one"}
+    assert problems(b) == {"proj": ProblemKind.IGNORED_IN_THE_WAY} and left <= names(b)
+    a.kill()
+    b.kill()
+    b.start()
+    mesh.settle()
+    a.start()
+    mesh.settle()
+    assert names(a) == {"proj"} and text(a, "proj") == b"a file now" and left <= names(b)
+
+
 def test_rules_that_were_to_go_stay_where_their_folder_is_back_before(
     mesh: Mesh, a: Device, b: Device
 ) -> None:
@@ -827,3 +845,20 @@ def test_where_only_folders_are_kept_again_one_that_is_gone_is_asked_for(
     local(mesh, a, "*", "!*/")
     quiet(mesh)
     assert (a.share / "c").is_dir() and not (a.share / "c/x").exists()
+
+
+def test_rules_stay_with_a_folder_in_which_something_was_told_meanwhile(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Neither had heard of the other one."""
+    deleted_but_for_what_b_ignores(mesh, a, b)
+    b.write("proj/new.txt", b"new")
+    mesh.drop_news = True
+    mesh.scan_all()
+    mesh.settle(5.0)
+    mesh.drop_news = False
+    mesh.settle()
+    assert names(a) == {"proj", "proj/.leftignore", "proj/new.txt"}
+    assert names(b) == names(a) | {"proj/node_modules", "proj/node_modules/one"}
+    quiet(mesh)
+    assert not (a.share / "proj/node_modules").exists()
