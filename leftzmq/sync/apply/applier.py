@@ -61,7 +61,7 @@ from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.entry import Entry, Kind
-from leftzmq.tree.path import is_within, parent_of
+from leftzmq.tree.path import folders_above, is_within, parent_of
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.wire.local import EventKind, Scalar
 
@@ -305,11 +305,17 @@ class Applier:
                 out.append(RescanWanted(self.folder, (parent,)))
         is_late = now >= active.no_folder_since + FOLDER_LATE_S
         retry_s = FOLDER_RETRY_S if is_made and not is_late else FULL_RETRY_S
-        # On a device that may only read, something of its user's may lie in the place of the folder
-        # for ever: then the bytes are fetched again when that is over, not again and again.
-        for_ever = is_late and not is_made and self._index_view.we_read
+        # Something ignored may lie in the place of the folder for ever, or, on a device that may
+        # only read, something of its user's: then the bytes are fetched again when that is over,
+        # not again and again.
+        may_lie_there = self._index_view.we_read or self._is_ignored_in_the_way(parent)
+        for_ever = is_late and not is_made and may_lie_there
         self._window.wait_for_folder(active, parent, None if for_ever else now + retry_s)
         return out + self._problems.show(problem) if is_late else out
+
+    def _is_ignored_in_the_way(self, folder: str) -> bool:
+        kinds = (self._problems.kind_of(path) for path in (folder, *folders_above(folder)))
+        return ProblemKind.IGNORED_IN_THE_WAY in kinds
 
     def on_room_seen(self, fact: RoomSeen, now: float) -> Outputs:
         if self._space_waits.on_room_seen(fact, now):

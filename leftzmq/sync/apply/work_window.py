@@ -183,10 +183,13 @@ class WorkWindow:
         return any(is_below(path, folder) and path not in but for path in found)
 
     def drop(self, path: str) -> ActiveTicket | None:
-        """The path is no ticket any more. Tickets that wait for it find out by themselves."""
+        """The path is no ticket any more. Tickets that wait for it find out by themselves; those
+        that wait for nothing else are considered now."""
         active = self.leave(path)
-        if active is not None:
-            self._below.pop(path, None)
+        for below in self._below.pop(path, ()) if active is not None else ():
+            waits = self.active.get(below)
+            if waits is not None and waits.stage is TicketStage.WAITING and not waits.retry_at:
+                self.consider(below)
         return active
 
     def wake(self, now: float) -> Iterator[str]:

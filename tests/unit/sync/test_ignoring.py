@@ -465,6 +465,30 @@ def test_a_shell_goes_at_once_when_the_watcher_tells(
     assert names(a) == names(b) == set()
 
 
+def test_what_is_to_come_below_something_ignored_is_not_fetched_again_and_again(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """That lies there for ever, as far as anyone can tell; when it is gone all of it comes."""
+    b.write("way", b"B's own")
+    b.ignore = ("way", "!way/")
+    local(mesh, b, *b.ignore)
+    quiet(mesh)
+    a.write("way/deep/f", b"1")
+    a.write("way/g", b"2")
+    a.scan()
+    mesh.settle(60.0)
+    waiting = ProblemKind.WAITING_FOR_FOLDER
+    in_the_way = {"way": ProblemKind.IGNORED_IN_THE_WAY}
+    assert problems(b) == in_the_way | {"way/g": waiting, "way/deep/f": waiting}
+    before = a.folder.sent_bytes
+    mesh.settle(300.0)
+    assert a.folder.sent_bytes == before
+    (b.share / "way").unlink()
+    touched(mesh, b, "way")
+    mesh.settle(60.0)
+    assert (text(b, "way/deep/f"), text(b, "way/g")) == (b"1", b"2") and not problems(b)
+
+
 def touched(mesh: Mesh, device: Device, path: str) -> None:
     """What its watcher tells when the path is gone."""
     device.take(PathsTouched(FOLDER, ((path, Touch.GONE),)))
