@@ -120,8 +120,15 @@ def judge(world: World, ledger: Ledger, witness: Witness) -> None:
             raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
         problems = [p for p in problems if p.kind is not ProblemKind.IGNORED_IN_THE_WAY]
-        stays = not_kept(device)
-        for path in in_the_way(device):
+        stays, ways = not_kept(device), in_the_way(device)
+        # What is ignored may lie in the way of a folder: what is to come into that waits for it.
+        for_folder = ProblemKind.WAITING_FOR_FOLDER
+        problems = [
+            p
+            for p in problems
+            if p.kind is not for_folder or not any(is_within(p.path, way) for way in ways)
+        ]
+        for path in ways:
             if not any(is_within(each, path) for each in stays):
                 raise Broken("kept", f"{device.name} has nothing in the way at {path}")
         if problems:

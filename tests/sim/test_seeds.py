@@ -466,6 +466,14 @@ PLANS = {
         "12800794/AB/12000,0,12004,16,17,23/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "what came along with a respelled folder was deleted meanwhile, and one has it still": (
+        "43322289/ABC/11000,4000,0,2,3,4,5,6,11001,8,4001,11007/1/slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful"
+    ),
+    "what is ignored lies in the way of a folder, and what is to come into that says so": (
+        "43321354/AB/12000,2,3,4,5,12003,13,14/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
     "a folder stays with its rules for what they ignore, and something else is put into it": (
         "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"

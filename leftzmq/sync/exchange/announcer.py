@@ -194,8 +194,10 @@ class Announcer:
         if adoptable(others, ours, observed, self._index_view.author.modes) is not None:
             return None
         entry = self._resolver.winner_of(path)
-        if entry is None and ours is not None:
-            entry = ours.entry  # the deletion was received before this object was found
+        if ours is not None and (entry is None or entry.rank < ours.entry.rank):
+            # The deletion was received before this object was found; a device that has not heard of
+            # it may still have what it deletes.
+            entry = ours.entry
         if entry is None:
             entry = self._unsaid_delete(observed)
         elif not entry.deleted and (entry.content, entry.size) != (
