@@ -25,7 +25,7 @@ from tests.sim.rulers import RULINGS
 from tests.sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from tests.sim.world import SimDevice, World
 
-SEEDS = 40
+SEEDS = 20
 SEEDS_A_TEST = 10
 ROUNDS = 60
 NOISE_BYTES = 1500

@@ -25,7 +25,7 @@ from tests.sim.lies import LIES
 from tests.sim.siege import Siege
 from tests.sim.world import SimDevice
 
-SEEDS = 50
+SEEDS = 25
 SEEDS_A_TEST = 25
 
 

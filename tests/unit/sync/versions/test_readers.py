@@ -30,7 +30,7 @@ from tests.helpers.version_worlds import PATHS, Device, World, key_of_device
 
 pytestmark = pytest.mark.slow
 
-CASES = 400
+CASES = 200
 LATER = 1 << 50  # about two weeks in a stamp
 READER = "R"
 
