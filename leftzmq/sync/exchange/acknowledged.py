@@ -53,6 +53,7 @@ class Acknowledged:
         self._owed: set[DeviceKey] = set()  # they withdrew something, and may wait for our word
         self._rests_until, self._waits = 0.0, False
         self._said: dict[DeviceKey, Until] = {}
+        self._lives: dict[DeviceKey, Life] = {}  # of those that greeted
 
     def on_done(self, device: DeviceKey, done: Done) -> Outputs:
         """Keep what the device says of our index."""
@@ -65,14 +66,18 @@ class Acknowledged:
         self._owed.add(device)
         self._told.pop(device, None)
 
-    def on_peer_greeted(self, device: DeviceKey) -> None:
-        """The device may be another start, which has heard nothing. Or it greets over its other
-        link: what it is owed stays so."""
+    def on_peer_greeted(self, device: DeviceKey, life: Life) -> None:
+        """life: of the device's own index. The device may be another start, which has heard
+        nothing. Or it greets over its other link: what it is owed stays so, and what it said holds:
+        its word may have overtaken the greeting, and would not come again."""
         self._told.pop(device, None)
-        self._said.pop(device, None)
+        if self._lives.get(device) != life:
+            self._said.pop(device, None)
+        self._lives[device] = life
 
     def on_device_lost(self, device: DeviceKey) -> None:
-        self.on_peer_greeted(device)
+        for known in (self._told, self._said, self._lives):
+            known.pop(device, None)
         self._owed.discard(device)
 
     def until(self, device: DeviceKey) -> int:

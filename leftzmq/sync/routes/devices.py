@@ -193,7 +193,7 @@ class DeviceRoutes(Struct, frozen=True):
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
                 out += folder.first_reading.on_peer_greeted(fact.link.device, standing.life)
-                folder.acknowledged.on_peer_greeted(fact.link.device)
+                folder.acknowledged.on_peer_greeted(fact.link.device, standing.life)
         return out + self.giving_told.on_peer_greeted(fact.link.device)
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:

@@ -9,6 +9,7 @@ import pytest
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.exchange.acknowledged import DONE_REST_S
 from leftzmq.sync.facts import Asked
+from leftzmq.tree.version import Life
 from leftzmq.wire.messages import Done
 from tests.helpers.mesh import Device, Mesh
 
@@ -128,9 +129,23 @@ def test_a_word_that_is_owed_is_said_though_the_device_greets_once_more(
 ) -> None:
     """Over its other link, say. Who lets go of something waits for that word."""
     until_a_word_rests(mesh, a, b)
-    b.folder.acknowledged.on_peer_greeted(a.key)
+    b.folder.acknowledged.on_peer_greeted(a.key, a.store.heads.life)
     mesh.settle(10 * DONE_REST_S)
     assert a.folder.acknowledged.until(b.key) == a.store.heads.sequence
+
+
+def test_a_word_that_overtakes_a_second_greeting_holds(mesh: Mesh, a: Device, b: Device) -> None:
+    """Each link is in order for itself alone. It would not be said again, and `wait` would wait."""
+    local(mesh, b, "data")
+    a.write("data", b"1")
+    mesh.scan_all()
+    mesh.settle()
+    head = a.store.heads.sequence
+    assert a.folder.acknowledged.until(b.key) == head
+    a.folder.acknowledged.on_peer_greeted(b.key, b.store.heads.life)
+    assert a.folder.acknowledged.until(b.key) == head
+    a.folder.acknowledged.on_peer_greeted(b.key, Life(b"another life"))
+    assert a.folder.acknowledged.until(b.key) == 0
 
 
 def test_a_new_start_has_heard_nothing(mesh: Mesh, a: Device, b: Device, tmp_path: Path) -> None:
