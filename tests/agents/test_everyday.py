@@ -212,7 +212,8 @@ def test_a_full_disk_makes_the_ticket_wait_until_there_is_room(stage: Stage) -> 
         assert wait_until(
             lambda: "too little of the disk would stay free" in b.log_tail(99), DEADLINE_S
         )
-        assert not (b.share / "large").exists() and b.status()["tickets"] == 1
+        assert wait_until(lambda: b.status().get("tickets") == 1, DEADLINE_S)
+        assert not (b.share / "large").exists()
         subprocess.run(["mount", "-o", "remount,size=64m", str(b.share)], check=True)
         assert wait_until(lambda: has(b, "large", data), DEADLINE_S)
         assert wait_until(lambda: b.status().get("problems") == 0, DEADLINE_S)

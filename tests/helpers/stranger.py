@@ -50,7 +50,7 @@ from leftzmq.wire.page import Page
 
 HOST = "127.0.0.1"
 NO_LIFE = Life(bytes(12))
-PAGE_ENTRIES = 500
+PAGE_ENTRIES = 100
 MTIME_NS = 1_600_000_000_000_000_000
 
 Answer = Callable[["Stranger", Get], list[bytes] | None]
