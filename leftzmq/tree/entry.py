@@ -73,9 +73,16 @@ class ScanKey(Struct, frozen=True, gc=False, eq=False):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ScanKey):
             return NotImplemented
-        if (self.ctime_ns, self.links) != (other.ctime_ns, other.links):
-            return False
-        return self.same_bytes(other) and self.same_mode(other)
+        return (
+            self.ctime_ns == other.ctime_ns
+            and self.inode == other.inode
+            and self.mtime_ns == other.mtime_ns
+            and self.size == other.size
+            and self.links == other.links
+            and self.kind == other.kind
+            and self.exec == other.exec
+            and (self.mode == other.mode or NO_MODE in (self.mode, other.mode))
+        )
 
     def __ne__(self, other: object) -> bool:  # Struct has one of its own
         return not self == other

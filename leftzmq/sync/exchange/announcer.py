@@ -333,7 +333,9 @@ class Announcer:
 def _as_it_was(observed: Observed, key: ScanKey, left: Row | None) -> Observed:
     """Return `observed`, with the mtime and mode of `left` if it is the same content, just renamed:
     not every disk can store these two."""
-    if left is None or left.scan is None or left.entry.deleted or not left.scan.same_bytes(key):
+    if left is None or left.scan is None or left.entry.deleted:
+        return observed
+    if not left.scan.same_bytes(key) or not left.scan.same_mode(key):
         return observed
     if (left.entry.kind, left.entry.content) != (observed.kind, observed.content):
         return observed

@@ -335,6 +335,17 @@ def test_a_renamed_tree_is_renamed_everywhere_and_its_bytes_stay_where_they_are(
     assert "put the file" not in verbs(b) and not trash(b)
 
 
+def test_what_was_renamed_and_got_another_mode_has_that_everywhere(mesh: Mesh) -> None:
+    """The same inode, bytes and time under another name are not all that a rename may change."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("old", b"bytes")
+    together(mesh)
+    (a.share / "old").rename(a.share / "new")
+    (a.share / "new").chmod(0o600)
+    together(mesh)
+    assert (b.share / "new").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_was_renamed_while_no_agent_ran_is_copied_from_home(mesh: Mesh) -> None:
     """One walk finds the new names before it finds the old ones gone."""
     a, b = mesh.devices["A"], mesh.devices["B"]
