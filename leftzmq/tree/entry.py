@@ -290,8 +290,7 @@ def register_after(
         base = None
     known = base.permissions if base is not None else None
     now = found.attributes
-    is_kept = kept is ModesKept.ALL or (kept is ModesKept.EXEC and found.kind is Kind.FILE)
-    if now.bits is None or not is_kept:
+    if now.bits is None or not kept.keeps(found.kind is Kind.FILE):
         return known
     if base is not None and not base.deleted:
         was = before.attributes if before is not None else base.attributes
@@ -306,8 +305,7 @@ def register_of(
     """The register that says the mode that a stat showed, above `known`. None: `known` says it, or
     this device keeps no mode of such a thing."""
     shown, is_file = key.attributes, key.kind is Kind.FILE
-    is_kept = kept is ModesKept.ALL or (kept is ModesKept.EXEC and is_file)
-    if shown.bits is None or not is_kept:
+    if shown.bits is None or not kept.keeps(is_file):
         return None
     if known is not None and said(0, False, known, is_file=is_file).same_mode(shown, kept):
         return None

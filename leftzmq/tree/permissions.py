@@ -41,6 +41,10 @@ class ModesKept(Enum):
         order = list(ModesKept)
         return max(self, other, key=order.index)
 
+    def keeps(self, is_file: bool) -> bool:
+        """Whether any bit of such a thing is kept: a folder has none that says that it runs."""
+        return self is ModesKept.ALL or (self is ModesKept.EXEC and is_file)
+
 
 class Permissions(Struct, frozen=True, gc=False):
     """The register of one path: `bits`, as they were set by the change `number` of `writer`.
