@@ -46,6 +46,18 @@ def add_common(
     command.add_argument("--json", action="store_true", help="for scripts")
 
 
+def add_subtree(command: argparse.ArgumentParser) -> None:
+    """Add PATH, which may be left out; `as_subtree` reads it."""
+    command.add_argument(
+        "path", nargs="?", default="", metavar="PATH", help="and what is below it; left out: all"
+    )
+
+
+def as_subtree(given: str) -> str:
+    """Return the path below which is meant, from what was typed; "" is all. Raises UsageError."""
+    return as_path(given) if given else ""
+
+
 def as_path(given: str) -> str:
     """Return a path in the share, from what was typed: `./a/` is `a`. Raises UsageError."""
     path = given.rstrip("/") if given.strip("/") else given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
-from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
+from leftzmq.cli.asking import ANSWER_S, add_common, add_subtree, as_subtree, the_command
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import counted
@@ -30,14 +30,12 @@ def add_modes(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    adopt.add_argument(
-        "path", nargs="?", default="", metavar="PATH", help="and what is below it; left out: all"
-    )
+    add_subtree(adopt)
     add_common(adopt)
 
 
 def modes(options: argparse.Namespace) -> int:
-    path = as_path(options.path) if options.path else ""
+    path = as_subtree(options.path)
     fields = {"folder": options.folder, "path": path}
     state = load_device(options.config).state
     adopted = ModesAdopted.of(ask(state, "modes adopt", fields, ANSWER_S))

@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import Any, Final
 
-from leftzmq.cli.asking import ANSWER_S, add_common, as_path
+from leftzmq.cli.asking import ANSWER_S, add_common, add_subtree, as_subtree
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.shell import json_text, says_yes
 from leftzmq.config import load_device
@@ -34,15 +34,13 @@ def add_override(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument(
-        "path", nargs="?", default="", metavar="PATH", help="and what is below it; left out: all"
-    )
+    add_subtree(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     add_common(command)
 
 
 def override(options: argparse.Namespace) -> int:
-    path = as_path(options.path) if options.path else ""
+    path = as_subtree(options.path)
     state = load_device(options.config).state
     fields = {"folder": options.folder, "path": path}
     found = Overridden.of(ask(state, "override", fields, ANSWER_S))

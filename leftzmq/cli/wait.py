@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.cli.asking import add_common, as_path
+from leftzmq.cli.asking import add_common, as_subtree
 from leftzmq.cli.format.event_lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
@@ -73,7 +73,7 @@ def wait(options: argparse.Namespace) -> int:
         "folder": options.folder,
         "peers": "\n".join(options.peer),
         "all": options.all,
-        "path": as_path(options.path) if options.path else "",
+        "path": as_subtree(options.path),
     }
     answer = ask(state, "wait", fields, timeout_s=options.timeout + ANSWER_S)
     waited = Waited.of(answer)

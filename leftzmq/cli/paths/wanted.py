@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.cli.asking import ANSWER_S, add_common, as_path
+from leftzmq.cli.asking import ANSWER_S, add_common, as_path, as_subtree
 from leftzmq.cli.format.event_lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
@@ -81,7 +81,7 @@ def _get(state: Path, options: argparse.Namespace) -> int:
 def _drop(state: Path, options: argparse.Namespace) -> int:
     fields: dict[str, str | float | bool] = {
         "folder": options.folder,
-        "path": as_path(options.path) if options.path else "",
+        "path": as_subtree(options.path),
         "outside_only": options.outside_only,
     }
     dropped = Dropped.of(ask(state, "drop", fields, timeout_s=LONGEST_DROP_S))
