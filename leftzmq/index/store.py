@@ -36,7 +36,7 @@ from leftzmq.index.rows import (
 from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, PRIVATE_ROW, open_index
 from leftzmq.index.statements import write_all
 from leftzmq.tree.entry import Entry, ScanKey
-from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.path import keys_below, path_of_key, sort_key
 from leftzmq.tree.version import Life
 
 SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
@@ -246,6 +246,17 @@ class Store(Reader):
             (why, readers, limit),
         )
         return [path_of_key(key) for (key,) in found]
+
+    def wanted_back(self, folder: str, after: bytes, limit: int) -> list[bytes]:
+        """The sort keys of paths below `folder` of which others were told a version that we do not
+        have any more, in order strictly after `after`."""
+        low, high = keys_below(folder)
+        found = self._ask(
+            "SELECT path FROM held WHERE path > ? AND path < ? AND writer != x''"
+            " ORDER BY path LIMIT ?",
+            (max(low, after), high, limit),
+        )
+        return [key for (key,) in found]
 
     def put_withheld(
         self, path: str, key: ScanKey, why: int, had: tuple[int, bytes] = (0, b"")

@@ -353,7 +353,7 @@ class Keeping:
 
 class _Judging:
     """The rows below one folder are judged anew, some in each turn. First those of versions, then
-    what is left of paths that were not kept.
+    what we told and do not have, then what is left of paths that were not kept.
 
     ignored: versions of ours that were withdrawn; files: those of files, with `taken` that an
         earlier life withdrew
@@ -376,7 +376,7 @@ class _Judging:
         self.ignored = self.kept = 0
         self.done = self.looks = False
         self._after, self._end = keys_below(folder)
-        self._rows_done = False
+        self._steps = [self._rows, self._wanted_back, self._bases]
 
     def taken(self, files: int) -> TakenOut:
         """What was taken out of sync. files: how many this device has now."""
@@ -385,7 +385,11 @@ class _Judging:
         return TakenOut(self.files, self.files + files, self.folder, before, rule)
 
     def step(self, folder: str, view: IndexView) -> Outputs:
-        return self._bases(folder, view) if self._rows_done else self._rows(folder, view)
+        return self._steps[0](folder, view)
+
+    def _next(self) -> None:
+        del self._steps[0]
+        self._after, self.done = b"", not self._steps
 
     def _rows(self, folder: str, view: IndexView) -> Outputs:
         groups = view.store.paths(self._after, ROWS_A_TURN)
@@ -407,16 +411,27 @@ class _Judging:
         if first and (why := self._why_not(first, Kind.FILE)) is not None:
             self._rules[why.place] += 1
         if len(paths) < len(groups) or not groups:
-            self._rows_done, self._after = True, b""
+            self._next()
         else:
             self._after = groups[-1][0].sort_key
         return [PathsReconsidered(folder, tuple(again))] if again else []
+
+    def _wanted_back(self, folder: str, view: IndexView) -> Outputs:
+        """Of what we told and do not have there may be no version left."""
+        keys = view.store.wanted_back(self.folder, self._after, ROWS_A_TURN)
+        for key in keys:
+            view.judge_anew(path_of_key(key))
+        if keys:
+            self._after = keys[-1]
+        else:
+            self._next()
+        return []
 
     def _bases(self, folder: str, view: IndexView) -> Outputs:
         """Of what is kept again a look tells what became of it."""
         bases = view.store.bases(self._bases_of, self._after, ROWS_A_TURN)
         if not bases:
-            self.done = True
+            self._next()
             return []
         self._after = bases[-1][0]
         again: list[str] = []

@@ -22,7 +22,7 @@ from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.author import Author
 from leftzmq.sync.versions.counters import Recount, count
 from leftzmq.sync.versions.peer_counts import Lack
-from leftzmq.sync.versions.withheld import Withheld
+from leftzmq.sync.versions.withheld import NOTHING_TOLD, Withheld
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import Entry, Kind, ScanKey, kept_back
@@ -333,14 +333,14 @@ class IndexView:
         """Moves our bit to the row of this entry's rank, which may be a new row. noise: the entry's
         bytes are known to be noise. If another row of the path has the same content and is noise,
         this one is, too."""
-        self.held.announced_above(entry.path)
+        was_wanted_back = self.held.announced_above(entry.path)
         self.drop_base(entry.path)
         if not entry.deleted:
             self.given_up.pop(entry.path, None)
         if not (entry.is_private or entry.deleted) and self.is_below_private(entry.path):
             entry = kept_back(entry, entry)
         after: list[Row] = []
-        if entry.is_private and self._keeps_to_itself(rows, entry):
+        if entry.is_private and self._keeps_to_itself(rows, entry, was_wanted_back):
             return
         placed = False
         here = not entry.deleted and entry.path not in self.dropped
@@ -384,11 +384,11 @@ class IndexView:
                     entry = kept_back(ours.entry, ours.entry)
                     self.set_ours(rows, entry, self.next_sequence(), ours.scan, ours.noise)
 
-    def _keeps_to_itself(self, rows: list[Row], entry: Entry) -> bool:
+    def _keeps_to_itself(self, rows: list[Row], entry: Entry, was_wanted_back: bool) -> bool:
         """Our next version of the path is private: what we had told is withdrawn. Returns whether
         that is all, because `entry` deletes what nobody else has."""
         ours = ours_of(rows)
-        if ours is not None and not ours.entry.is_private:
+        if was_wanted_back or (ours is not None and not ours.entry.is_private):
             self.store.put_withdrawn(entry.path, self.next_sequence())
         if not entry.deleted or any(row.holders & ~OURS for row in rows):
             return False
@@ -452,13 +452,15 @@ class IndexView:
     def _judge(self, path: str, here: bool) -> KeepingChange:
         rows = self.all_rows(path)
         after = [self._marked(row, here) for row in rows]
-        if after == rows:
-            return KeepingChange.THE_SAME
-        self.some_apart = True
-        is_kept = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
-        self.change(rows, after)
+        is_other = after != rows
+        if is_other:
+            self.some_apart = True
+            self.change(rows, after)
         if self.withdraw(path):
             return KeepingChange.WITHDRAWN
+        if not is_other:
+            return KeepingChange.THE_SAME
+        is_kept = any(old.apart and not new.apart for old, new in zip(rows, after, strict=True))
         return KeepingChange.KEPT if is_kept else KeepingChange.NOT_KEPT
 
     def withdraw(self, path: str) -> bool:
@@ -467,7 +469,9 @@ class IndexView:
         whether it was withdrawn. Tombstones stay: others may have to hear of them still."""
         rows = self.all_rows(path)
         ours = ours_of(rows)
-        if ours is None or ours.entry.deleted or not ours.apart:
+        if ours is None:
+            return self._wants_back_no_more(path)
+        if ours.entry.deleted or not ours.apart:
             return False
         self.held.release(path)
         self.begun_is_over(path)
@@ -477,6 +481,18 @@ class IndexView:
         self.store.put_withdrawn(path, self.next_sequence())
         theirs = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
         self.change_row(rows, ours, theirs)
+        return True
+
+    def _wants_back_no_more(self, path: str) -> bool:
+        """As withdraw. What we told of the path is on disk no more, and was wanted back. Others
+        take us for one that has it, also where no version is left that somebody has."""
+        held = self.held.at(path)
+        if held is None or held.had == NOTHING_TOLD:
+            return False
+        if not self._is_apart(path, held.key.kind, here=False):
+            return False
+        self.held.told_withdrawn(path)
+        self.store.put_withdrawn(path, self.next_sequence())
         return True
 
     def base(self, path: str) -> Row | None:

@@ -99,11 +99,23 @@ class Withheld:
         else:
             self.withhold(path, found.key, WhyWithheld.WANTED)
 
-    def announced_above(self, path: str) -> None:
-        """Our index has a version there again, above the one that we had announced."""
+    def announced_above(self, path: str) -> bool:
+        """Our index has a version there again, above the one that we had announced. Returns whether
+        that one was wanted back until now."""
         found = self.at(path)
-        if found is not None and found.why is WhyWithheld.WANTED:
+        if found is None or found.why is not WhyWithheld.WANTED:
+            return False
+        self.true_again(path)
+        return True
+
+    def told_withdrawn(self, path: str) -> None:
+        """Others hear that we do not have what we announced there. What lies there in its place
+        stays so."""
+        found = self.at(path)
+        if found is not None:
             self.true_again(path)
+            if found.why is not WhyWithheld.WANTED:
+                self.withhold(path, found.key, found.why)
 
     def let_be(self, path: str) -> None:
         """Our version is not wanted back any more: what lies there is a user's file."""

@@ -18,6 +18,7 @@ from leftzmq.sync.download.failed_requests import NOT_GIVEN_S
 from leftzmq.sync.facts import BytesDoubted
 from leftzmq.sync.jobs import Doubt
 from leftzmq.sync.upload.bit_rot import TRY_PERIOD_S
+from leftzmq.tree.mode import FolderMode
 from tests.helpers.mesh import Device, Mesh
 from tests.unit.sync.test_mesh import together
 
@@ -27,8 +28,10 @@ SIZES = pytest.mark.parametrize("size", [100, 5_000_000], ids=["small", "large"]
 
 
 @pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
+def mesh(tmp_path: Path, request: pytest.FixtureRequest) -> Mesh:
+    """A and B, started; the parameter is the mode in which B syncs."""
     mesh = Mesh(tmp_path)
+    mesh.devices["B"].mode = getattr(request, "param", FolderMode.BOTH)
     for device in (mesh.devices["A"], mesh.devices["B"]):
         device.start()
     mesh.settle()
@@ -307,3 +310,52 @@ def test_where_it_turned_on_all_who_had_it_they_say_so_until_one_is_touched(mesh
     mesh.settle(4 * NOT_GIVEN_S)
     assert {data for device in (a, b, c) for data in files(device).values()} == {rotten}
     assert problems(a) == problems(b) == problems(c) == {}
+
+
+def test_what_is_rotten_and_ignored_from_now_on_is_waited_for_no_more(mesh: Mesh) -> None:
+    """B told it and wants it back. Then all ignore it, so no device has a version of it."""
+    rotten = given_up(mesh)
+    a, b, c = mesh.devices.values()
+    for device in (c, a, b):
+        device.folder.keeping.tune(("d/f",), litter=True)
+        mesh.settle(5.0)
+    assert not b.folder.index_view.all_rows("d/f"), "nobody has it"
+    a.kill()
+    c.folder.keeping.tune((), litter=True)
+    mesh.settle(2 * NOT_GIVEN_S)
+    assert problems(c) == {}, "no device is taken for one that has what it was"
+    assert (b.share / "d/f").read_bytes() == rotten
+
+
+@pytest.mark.parametrize(
+    ("ignore", "only"), [(("d/f",), ()), ((), ("e",))], ids=["ignored", "not wanted"]
+)
+def test_who_does_not_keep_what_was_rotten_counts_as_nobody_who_has_it(
+    mesh: Mesh, ignore: tuple[str, ...], only: tuple[str, ...]
+) -> None:
+    given_up(mesh)
+    b, c = mesh.devices["B"], mesh.devices["C"]
+    assert holders(c, b) != 0
+    b.folder.keeping.tune(ignore, litter=True, only=only)
+    mesh.settle(5.0)
+    assert holders(c, b) == 0
+
+
+@pytest.mark.parametrize("mesh", [FolderMode.RECEIVE], indirect=True)
+def test_who_only_receives_and_has_an_edit_in_its_place_counts_as_nobody_who_has_it(
+    mesh: Mesh,
+) -> None:
+    given_up(mesh)
+    b, c = mesh.devices["B"], mesh.devices["C"]
+    assert holders(c, b) != 0
+    b.write("d/f", b"of B's user")
+    b.scan()
+    mesh.settle(5.0)
+    assert holders(c, b) == 0
+
+
+def holders(seen_by: Device, of: Device) -> int:
+    """How many versions of d/f a device takes another one to have."""
+    view = seen_by.folder.index_view
+    mask = view.store.heads.bits_of([of.key])
+    return sum(bool(row.holders & mask) for row in view.all_rows("d/f"))
