@@ -478,6 +478,10 @@ PLANS = {
         "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "rules take a file out of sync on all devices while one of them wants its rotten one back": (
+        "45000404/ABCD/12000,0,1,2,12003,5003,12004/0/slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
