@@ -75,13 +75,9 @@ class ScanKey(Struct, frozen=True, gc=False, eq=False):
             return NotImplemented
         return (
             self.ctime_ns == other.ctime_ns
-            and self.inode == other.inode
-            and self.mtime_ns == other.mtime_ns
-            and self.size == other.size
             and self.links == other.links
-            and self.kind == other.kind
-            and self.exec == other.exec
-            and (self.mode == other.mode or NO_MODE in (self.mode, other.mode))
+            and self.same_bytes(other)
+            and self.same_mode(other)
         )
 
     def __ne__(self, other: object) -> bool:  # Struct has one of its own

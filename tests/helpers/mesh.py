@@ -11,7 +11,7 @@ import os
 import random
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from leftzmq.disk.share import Share
 from leftzmq.sync import actions
@@ -21,6 +21,8 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.wire.messages import Message
 from tests.sim import node
+
+J = TypeVar("J")
 
 
 class Device(node.Device):
@@ -217,6 +219,25 @@ class Mesh:
         device.take(Asked(b"x", verb, fields))
         self.settle(1.0)
         return device.answers[before]
+
+
+class CountingMesh(Mesh):
+    """It remembers which jobs its devices had done.
+
+    jobs: (name of the device, job), in their order
+    """
+
+    def __init__(self, base: Path, names: str = "AB") -> None:
+        super().__init__(base, names)
+        self.jobs = list[tuple[str, Job]]()
+
+    def submit(self, device: Device, job: Job) -> None:
+        self.jobs.append((device.name, job))
+        super().submit(device, job)
+
+    def ran(self, kind: type[J], name: str = "") -> list[J]:
+        """The jobs of this kind, of one device or of all."""
+        return [job for of, job in self.jobs if isinstance(job, kind) and name in ("", of)]
 
 
 class Held:

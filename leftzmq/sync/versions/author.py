@@ -86,7 +86,7 @@ class Author:
     def kept(self, observed: Observed, base: Entry | None, above: Entry) -> tuple[Entry, int]:
         """The version for what was found, and must stay in spite of `above`."""
         sequence, life = self._heads.next_sequence(), self._heads.life
-        register = register_after(observed, base, None, life, self.modes)
+        register = self._register_after(observed, base, None, None)
         found = local_change(observed, base, life, sequence, register)
         entry = published_again(found, above, life, sequence)
         return (private(entry, base, above) if self.receives else entry), sequence

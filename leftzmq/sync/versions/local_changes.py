@@ -31,6 +31,7 @@ from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
     """A scan found this at its path. Returns our new version, if it is one."""
     index_view.something_lies(observed.path)
+    kept = index_view.author.modes
     rows = index_view.rows(observed.path)
     index_view.unsure.discard(observed.path)
     begun = index_view.begun.get(observed.path)
@@ -39,11 +40,10 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     index_view.held.release(observed.path)
     ours = ours_of(rows)
     if ours is None and (left := index_view.base(observed.path)) is not None:
-        if _is_ours(left, observed, key, index_view.author.modes):
+        if _is_ours(left, observed, key, kept):
             index_view.take_row(rows, left.entry, key, observed.noise)
             return left.entry
         ours = left
-    kept = index_view.author.modes
     if ours and not ours.entry.deleted and _is_ours(ours, observed, key, kept):
         if ours.scan != key or observed.noise != ours.noise:
             index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
@@ -137,7 +137,7 @@ def adoptable(
     others: Iterable[Entry],
     ours: Row | None,
     observed: Observed,
-    kept: ModesKept = ModesKept.ALL,
+    kept: ModesKept,
 ) -> Entry | None:
     """A version of exactly these bytes that our index may take. A peer holds it, or an earlier life
     was fetching it. The index may take it where we have no entry, or where the version succeeds

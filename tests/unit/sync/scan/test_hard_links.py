@@ -8,35 +8,16 @@ from pathlib import Path
 import pytest
 
 from leftzmq.sync.facts import Asked, PathsTouched, Touch
-from leftzmq.sync.jobs import Job, Look, Walk
+from leftzmq.sync.jobs import Look, Walk
 from leftzmq.sync.scan.hard_links import POLL_PERIOD_S, STEP_NAMES
-from tests.helpers.mesh import Device, Mesh
+from tests.helpers.mesh import CountingMesh, Device
 from tests.sim.node import FOLDER
 
 LARGE = 600_000
 
 
-class Counting(Mesh):
-    """It counts the names that are looked at, and the walks."""
-
-    def __init__(self, base: Path) -> None:
-        super().__init__(base, "AB")
-        self.looks = self.walks = 0
-
-    def submit(self, device: Device, job: Job) -> None:  # type: ignore[override]
-        if isinstance(job, Look):
-            self.looks += len(job.paths)
-        self.walks += isinstance(job, Walk)
-        super().submit(device, job)
-
-
-@pytest.fixture
-def mesh(tmp_path: Path) -> Counting:
-    mesh = Counting(tmp_path)
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
+def names_looked_at(mesh: CountingMesh) -> int:
+    return sum(len(job.paths) for job in mesh.ran(Look))
 
 
 def touch(device: Device, *paths: str, what: Touch = Touch.CLOSED) -> None:
@@ -79,7 +60,7 @@ def in_sync(device: Device) -> bool:
 @pytest.mark.parametrize("through", ["x", "d/y"])
 @pytest.mark.parametrize("size", [5, LARGE])
 def test_what_is_written_through_one_name_is_under_the_other(
-    mesh: Counting, size: int, through: str
+    mesh: CountingMesh, size: int, through: str
 ) -> None:
     a, b = mesh.devices.values()
     make(a, "x", b"1" * size)
@@ -96,7 +77,7 @@ def test_what_is_written_through_one_name_is_under_the_other(
 
 
 def test_wait_knows_of_a_name_that_was_linked_and_written_before_it_was_looked_at(
-    mesh: Counting,
+    mesh: CountingMesh,
 ) -> None:
     """The index has the other one with another stat and other bytes: only a walk finds it."""
     a, b = mesh.devices.values()
@@ -108,7 +89,7 @@ def test_wait_knows_of_a_name_that_was_linked_and_written_before_it_was_looked_a
     assert [(b.share / path).read_bytes() for path in ("x", "y")] == [b"new", b"new"]
 
 
-def test_without_a_question_it_is_found_by_a_walk_a_minute_later(mesh: Counting) -> None:
+def test_without_a_question_it_is_found_by_a_walk_a_minute_later(mesh: CountingMesh) -> None:
     a, b = mesh.devices.values()
     make(a, "x", b"old")
     mesh.settle(2.0)
@@ -119,7 +100,7 @@ def test_without_a_question_it_is_found_by_a_walk_a_minute_later(mesh: Counting)
 
 
 def test_a_name_outside_of_the_share_is_polled_and_looked_at_when_somebody_waits(
-    mesh: Counting, tmp_path: Path
+    mesh: CountingMesh, tmp_path: Path
 ) -> None:
     a, b = mesh.devices.values()
     outside = tmp_path / "outside"
@@ -137,7 +118,7 @@ def test_a_name_outside_of_the_share_is_polled_and_looked_at_when_somebody_waits
 
 
 @pytest.mark.slow
-def test_many_of_them_are_polled_bit_by_bit(mesh: Counting, tmp_path: Path) -> None:
+def test_many_of_them_are_polled_bit_by_bit(mesh: CountingMesh, tmp_path: Path) -> None:
     a = mesh.devices["A"]
     count = 3 * STEP_NAMES
     for number in range(count):
@@ -146,16 +127,16 @@ def test_many_of_them_are_polled_bit_by_bit(mesh: Counting, tmp_path: Path) -> N
         os.link(outside, a.share / f"{number}")
     a.scan()
     mesh.settle(200.0)
-    mesh.looks = mesh.walks = 0
+    mesh.jobs.clear()
     mesh.settle(POLL_PERIOD_S + 10.0)
-    assert count <= mesh.looks <= 2 * count and mesh.walks == 0
-    mesh.looks = 0
+    assert count <= names_looked_at(mesh) <= 2 * count and not mesh.ran(Walk)
+    mesh.jobs.clear()
     assert in_sync(a)
-    assert count <= mesh.looks <= 2 * count, "all of them, when somebody waits"
+    assert count <= names_looked_at(mesh) <= 2 * count, "all of them, when somebody waits"
 
 
 def test_files_with_one_name_and_files_all_of_whose_names_are_known_are_not_polled(
-    mesh: Counting,
+    mesh: CountingMesh,
 ) -> None:
     a = mesh.devices["A"]
     for number in range(50):
@@ -163,15 +144,15 @@ def test_files_with_one_name_and_files_all_of_whose_names_are_known_are_not_poll
     mesh.settle(5.0)
     link(a, "1", "one")
     mesh.settle(100.0)
-    mesh.looks = mesh.walks = 0
+    mesh.jobs.clear()
     mesh.settle(1000.0)
-    assert mesh.looks == 0 and mesh.walks == 0
+    assert not mesh.ran(Look) and not mesh.ran(Walk)
     assert a.folder.scheduler._hard_links.deadline() is None
 
 
 @pytest.mark.parametrize("how", ["replaced", "deleted", "renamed"])
 def test_what_is_written_through_a_name_that_is_another_file_or_gone_right_after_it(
-    mesh: Counting, how: str
+    mesh: CountingMesh, how: str
 ) -> None:
     """No look came between the two: the first that comes sees another file there, or none."""
     a, b = mesh.devices["A"], mesh.devices["B"]
@@ -196,7 +177,7 @@ def test_what_is_written_through_a_name_that_is_another_file_or_gone_right_after
     assert (b.share / "y").read_bytes() == b"new"
 
 
-def test_a_name_that_another_device_replaces_is_a_file_of_its_own(mesh: Counting) -> None:
+def test_a_name_that_another_device_replaces_is_a_file_of_its_own(mesh: CountingMesh) -> None:
     a, b = mesh.devices.values()
     make(a, "x", b"one")
     mesh.settle(2.0)
@@ -208,7 +189,7 @@ def test_a_name_that_another_device_replaces_is_a_file_of_its_own(mesh: Counting
     assert (b.share / "y").read_bytes() == b"one"
 
 
-def test_names_of_before_a_restart_are_known(mesh: Counting) -> None:
+def test_names_of_before_a_restart_are_known(mesh: CountingMesh) -> None:
     a, b = mesh.devices.values()
     make(a, "x", b"one")
     mesh.settle(2.0)
@@ -222,7 +203,7 @@ def test_names_of_before_a_restart_are_known(mesh: Counting) -> None:
     assert (b.share / "x").read_bytes() == b"two"
 
 
-def test_what_is_written_all_the_time_is_taken_under_all_its_names(mesh: Counting) -> None:
+def test_what_is_written_all_the_time_is_taken_under_all_its_names(mesh: CountingMesh) -> None:
     a, b = mesh.devices.values()
     make(a, "x", b"0" * 8)
     mesh.settle(2.0)
