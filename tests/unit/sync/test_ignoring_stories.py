@@ -163,7 +163,8 @@ def test_a_rule_for_everything_deletes_nothing_and_says_how_much_it_took_out(
     a.write(".leftignore", b"*\n")
     scan(mesh)
     for device in (a, b):
-        assert {path: device.tree()[path] for path in before} == before
+        after = device.tree()
+        assert {path: after[path] for path in before} == before
         assert device.folder.index_view.counters.files == 1
         (problem,) = device.folder.problems.all()
         assert problem.kind is ProblemKind.MUCH_IGNORED
