@@ -881,11 +881,12 @@ def _named_from(operation: Operation) -> Iterator[tuple[str, str]]:
 
 def _was_told(device: SimDevice, path: str) -> bool:
     """Whether the device, as far as it can be asked, knows that what was at `path` was deleted. An
-    older delete, above which the path was made again, tells nothing of that."""
+    older delete, above which the path was made again, tells nothing of that; nor does what its own
+    user deleted there and it keeps to itself."""
     if not device.alive or not device.index.exists():  # its user left the folder
         return False
     with device.reading() as reader:
-        entries = [row.entry for row in reader.rows(path)]
+        entries = [row.entry for row in reader.rows(path) if not row.entry.is_private]
     return bool(entries) and max(entries, key=lambda entry: entry.rank).deleted
 
 

@@ -482,6 +482,9 @@ PLANS = {
         "45000404/ABCD/12000,0,1,2,12003,5003,12004/0/slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a receiver deleted the folder that another one's lost index knew to be deleted": (
+        "47000216/AB/13000,1,2004,2,13005,13006/0/lag_s,slow,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
