@@ -19,7 +19,7 @@ from tests.sim import laws
 from tests.sim.besieged_members import alone, endure, members_of
 from tests.sim.traitor import ROSTER_LIES
 
-SEEDS, SEEDS_A_TEST = 20, 10
+SEEDS, SEEDS_A_TEST = 10, 10
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))

@@ -22,7 +22,7 @@ from tests.sim.rulers import RULINGS, Rulers
 from tests.sim.users import Users
 from tests.sim.world import Knobs, SimDevice, World
 
-SEEDS, SEEDS_A_TEST = 20, 10
+SEEDS, SEEDS_A_TEST = 10, 10
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))

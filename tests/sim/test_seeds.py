@@ -6,8 +6,11 @@ where the fault was.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from tests.helpers.version_worlds import DAY_NS
 from tests.sim.plan import plan_of, plan_of_files, run
 from tests.sim.shrink import unpack
 
@@ -494,6 +497,7 @@ DISKS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_a_story_that_ended_badly(plan: str) -> None:
     """Where a seed has members, rules, or a receiver, a plan without them was found before it had
@@ -501,6 +505,15 @@ def test_a_story_that_ended_badly(plan: str) -> None:
     steps = plan.split("/")[2].split(",")
     whole = plan_of if {"11000", "12000", "13000"} & {*steps} else plan_of_files
     assert run(unpack(plan, whole)).broken is None
+
+
+def test_a_third_of_these_stories_each_day_another_one() -> None:
+    """`-m long` runs them all."""
+    for name in list(PLANS)[time.time_ns() // DAY_NS % 3 :: 3]:
+        try:
+            test_a_story_that_ended_badly(PLANS[name])
+        except AssertionError as broken:
+            raise AssertionError(name) from broken
 
 
 @pytest.mark.parametrize("seed", DISKS, ids=DISKS.get)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("a", "b", "d", "d/x", "d/y", "d/e", "d/e/z")
 MTIMES = (None, None, 1_700_000_000, 2_000_000_000)
-SEEDS, AT_ONCE = range(60, 80), 20
+SEEDS, AT_ONCE = range(60, 70), 10
 
 
 class History:

@@ -171,8 +171,8 @@ def test_a_device_that_gives_some_of_its_files_is_not_kept_by_the_others(mesh: L
     """It cannot read hundreds of them: what it can give comes."""
     b, m = mesh.devices["B"], mesh.devices["M"]
     mesh.missing.add("M")
-    unreadable = dict.fromkeys((f"a{number}" for number in range(400)), 1000)
-    unreadable |= dict.fromkeys((f"b{number}" for number in range(40)), 300_000)
+    unreadable = dict.fromkeys((f"a{number}" for number in range(200)), 1000)
+    unreadable |= dict.fromkeys((f"b{number}" for number in range(20)), 300_000)
     write(m, unreadable)
     good = write(m, {"c small": 2000, "c large": 800_000})
     mesh.settle(3)

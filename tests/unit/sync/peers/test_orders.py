@@ -191,10 +191,10 @@ def test_the_names_are_those_that_can_be_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", NAMES)
 def test_any_three_over_both_links(tmp_path: Path, first: str) -> None:
     orders = ((first, *rest) for rest in product(NAMES, repeat=2))
-    Orders(tmp_path).live_through(some(orders, 5))
+    Orders(tmp_path).live_through(some(orders, 11))
 
 
-def some(orders: Iterator[tuple[str, ...]], each: int = 7) -> Iterator[tuple[str, ...]]:
+def some(orders: Iterator[tuple[str, ...]], each: int = 19) -> Iterator[tuple[str, ...]]:
     """Every `each`-th, each day others (there are 12 names, and 17); all with
     LEFTZMQ_ALL_ORDERS=1."""
     first = time.time_ns() // DAY_NS % each

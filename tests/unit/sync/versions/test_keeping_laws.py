@@ -20,7 +20,7 @@ from tests.helpers.version_worlds import PATHS, Device, World
 
 pytestmark = pytest.mark.slow
 
-CASES = 2_000
+CASES = 1_000
 CASES_A_TEST = 500
 
 

@@ -19,7 +19,7 @@ from tests.helpers.version_worlds import World
 
 pytestmark = pytest.mark.slow
 
-CASES = 2_000
+CASES = 1_000
 CASES_A_TEST = 1_000
 
 
