@@ -76,7 +76,8 @@ class Share:
     """An open share. Everything in disk/ works on its `root`.
 
     lacks: sentences that say what its file system cannot do. modes: which bits of a file's mode it
-    keeps. made: no agent ever worked in it.
+    keeps. exact_device: the number of its file system, if that tells each change of a file apart
+    (Root.tells_each_change). made: no agent ever worked in it.
     """
 
     def __init__(
@@ -86,10 +87,12 @@ class Share:
         marker: Marker,
         lacks: tuple[str, ...],
         modes: ModesKept,
+        exact_device: int | None = None,
         *,
         made: bool = False,
     ) -> None:
         self.root, self.lacks, self.modes, self.made = root, lacks, modes, made
+        self.exact_device = exact_device
         self._where, self._marker = where, marker
 
     @property
@@ -376,10 +379,10 @@ def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
 
 def _prepared(
     root: Root, where: str, marker: Marker, random: Random
-) -> tuple[SpelledRoot, str, Marker, tuple[str, ...], ModesKept]:
+) -> tuple[SpelledRoot, str, Marker, tuple[str, ...], ModesKept, int | None]:
     """Make the trash, and test the file system by writing to it: what it lacks, whether it tells
-    spellings of a name apart, and which bits of a mode it keeps. Returns the arguments of Share.
-    OSError."""
+    spellings of a name apart, which bits of a mode it keeps, and whether its times tell each change
+    apart. Returns the arguments of Share. OSError."""
     probes = [f"probe-{random(8).hex()}" for _ in range(2)]
     with root.folder(LEFT_DIRECTORY) as left:
         _make_private(left, TRASH_NAME)
@@ -389,11 +392,12 @@ def _prepared(
             exact = tell_apart(left, probes[0]) and _tells_forms_apart(left, probes[0])
             lacks = root.missing_at(LEFT_DIRECTORY, *probes)
             modes = _modes_kept(left, probes[0])
+            exact_device = root.tells_each_change(LEFT_DIRECTORY, probes[0])
         finally:
             for name in probes:
                 left.unlink(name)
             left.flush()
-    return SpelledRoot(root, exact=bool(exact)), where, marker, lacks, modes
+    return SpelledRoot(root, exact=bool(exact)), where, marker, lacks, modes, exact_device
 
 
 def _modes_kept(left: Directory, probe: str) -> ModesKept:

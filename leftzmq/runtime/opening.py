@@ -130,7 +130,8 @@ def begin_life(
     store = folder.store
     share = open_share(store.meta(_TOKEN) or token)
     store.put_meta(_TOKEN, share.token)
-    folder.on_disk(share.folds, share.is_there, share.modes)
+    exact = share.exact_device is not None
+    folder.on_disk(share.folds, share.is_there, share.modes, tells_each_change=exact)
     store.begin_life(life())
     return share, FolderContext(
         folder.id,
@@ -141,6 +142,7 @@ def begin_life(
         device,
         share.still_there,
         modes=folder.modes,
+        exact_device=share.exact_device,
         mounts=Mounts.unpack(store.meta(MOUNTS)),
         unflushed_names=UnflushedNames(everything=not share.made),
     )

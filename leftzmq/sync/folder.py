@@ -196,11 +196,18 @@ class Folder:
         self.received_bytes = 0
 
     def on_disk(
-        self, folds: bool, is_there: Callable[[str], bool], modes: ModesKept = ModesKept.ALL
+        self,
+        folds: bool,
+        is_there: Callable[[str], bool],
+        modes: ModesKept = ModesKept.ALL,
+        *,
+        tells_each_change: bool = False,
     ) -> None:
         """Set up what depends on the disk at a start, before the folder's life begins. folds:
         whether the disk takes two spellings for one name. is_there: returns whether something
-        exists at a path. modes: which bits of a file's mode the disk keeps."""
+        exists at a path. modes: which bits of a file's mode the disk keeps. tells_each_change:
+        whether no two changes of a file have the same times."""
+        self.scheduler.tells_each_change = tells_each_change
         self.modes = self.index_view.author.modes = self.modes.least(modes)
         self._name_clashes.disk_folds(folds, is_there, self._resolver.unhave)
 

@@ -77,11 +77,13 @@ class Look(Struct, frozen=True):
     """Look at these paths and read what changed. Files of more than one chunk are only named.
 
     rules: those that hold; what they ignore is not looked at
+    edits: those of the paths at which a user may have saved a file a moment ago: it is read at once
     """
 
     folder: str
     paths: tuple[str, ...]
     rules: IgnoreRules = NO_RULES
+    edits: tuple[str, ...] = ()
 
 
 class Looked(Struct, frozen=True):

@@ -36,6 +36,7 @@ class FolderContext:
     mounts:      the folders in the share that are mounts
     unflushed_names: names that a power cut may undo; they are flushed before they are believed
     modes:       which bits of modes are set
+    exact_device: the number of the share's file system, if its times tell each change apart
     lacks:       sentences that say what the share's file system cannot do
     walks, sweeps, ways, listings, counts: work that continues from job to job, by number; one of
                  each at a time
@@ -51,6 +52,7 @@ class FolderContext:
     watched: Callable[[], bool] = lambda: True
     limits: Limits = field(default_factory=Limits)
     modes: ModesKept = ModesKept.ALL
+    exact_device: int | None = None
     lacks: tuple[str, ...] = ()
     mounts: Mounts = field(default_factory=Mounts)
     unflushed_names: UnflushedNames = field(default_factory=UnflushedNames)

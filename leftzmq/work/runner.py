@@ -162,6 +162,8 @@ class JobRunner:
             context.keys,
             now_ns=self._now_ns,
             rules=self._known_rules(context, job.rules),
+            edits=job.edits if context.exact_device is not None else (),
+            exact_device=context.exact_device,
         )
         # Checked after the look: GONE means deleted only while the share is still there.
         stop = context.still_there()

@@ -173,6 +173,19 @@ LOOKS: Final = (
         ("tests/unit/disk/test_scanner.py",),
     ),
     Bug(
+        "an edit that was read at once is not read again",
+        "What was read at once goes into the index with a ctime that no file has.",
+        (
+            Edit(
+                "leftzmq/disk/scan/scanner.py",
+                "    return replace(seen, key=replace(seen.key, ctime_ns=0), young=True)\n",
+                "    return seen\n",
+            ),
+        ),
+        frozenset(("I2", "I2 tree", "I8", "I1")),
+        ("tests/unit/disk/test_scanner.py",),
+    ),
+    Bug(
         "settled while it is still written",
         "Quiet: a file modified without a close when size and mtime stood still for 1 s.",
         (

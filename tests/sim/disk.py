@@ -36,6 +36,7 @@ class Inode:
     owes:   that was a flush of everything: the next flush of the file itself reports the error
     device: number of the file system that it is on; root: it is the root of a mount
     closed: an agent cannot read the file, nor list the folder; nor can group and others
+    shown: a stat showed its times since they were set last
     owner:  (owner, group)
     """
 
@@ -54,6 +55,7 @@ class Inode:
         "owner",
         "root",
         "safe",
+        "shown",
         "users",
         "where",
         "xattrs",
@@ -66,7 +68,7 @@ class Inode:
         self.children: dict[bytes, Inode] = {}
         self.where: list[tuple[Inode, bytes]] = []
         self.safe: tuple[bytes, int, int] | None = None
-        self.users = self.doomed = self.owes = self.root = self.closed = False
+        self.users = self.doomed = self.owes = self.root = self.closed = self.shown = False
         self.device = 1
         self.owner = (0, 0)
         self.xattrs: dict[str, bytes] = {}
@@ -78,6 +80,7 @@ class Inode:
 
     def stat(self) -> Stat:
         is_file = self.kind is Kind.FILE
+        self.shown = True
         return Stat(
             kind=self.kind,
             size=len(self.data) if self.kind is not Kind.DIRECTORY else 4096,
@@ -129,6 +132,8 @@ class Disk:
     shares_blocks: files can share blocks, as on btrfs and xfs; otherwise as on ext4
     can_exchange: two names can be exchanged; not so on exFAT
     folds: the device numbers of the file systems that take `a` and `A` for one name
+    tells_each_change: what changes after a stat has another time than that stat showed, as on Linux
+        6.13 and later; otherwise the time of the last tick
     size_bytes: size of all file systems together; users' writes succeed even when it is reached
     """
 
@@ -141,15 +146,24 @@ class Disk:
     shares_blocks: bool = False
     can_exchange: bool = True
     folds: frozenset[int] = frozenset()
+    tells_each_change: bool = False
     size_bytes: int = DISK_BYTES
+    _finest_ns: int = 0
     _next: int = 2
     _free: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.top = self.make(Kind.DIRECTORY, 0o755)
 
-    def now_ns(self) -> int:
-        return self.clock() // TICK_NS * TICK_NS
+    def now_ns(self, changed: Inode | None = None) -> int:
+        """The time that a change has now. changed: an inode that changes."""
+        tick_ns = self.clock() // TICK_NS * TICK_NS
+        if not self.tells_each_change:
+            return tick_ns
+        if changed is not None and changed.shown:
+            changed.shown = False
+            self._finest_ns = max(self._finest_ns + 1, self.clock())
+        return max(self._finest_ns, tick_ns)
 
     # ---- inodes -------------------------------------------------------------------------
 
@@ -193,7 +207,17 @@ class Disk:
         self._modified(inode, through)
 
     def _modified(self, inode: Inode, through: Name | None) -> None:
-        inode.mtime_ns = inode.ctime_ns = self.now_ns()
+        self.stamp(inode)
+        self._tell(inode, "written", through)
+
+    def stamp(self, inode: Inode) -> None:
+        """A write to this file begins."""
+        inode.mtime_ns = inode.ctime_ns = self.now_ns(inode)
+        self.soil(inode)
+
+    def copy_in(self, inode: Inode, data: bytes, through: Name | None) -> None:
+        """A write that set the times of the file before puts these bytes in it."""
+        inode.data[:] = data
         self.soil(inode)
         self._tell(inode, "written", through)
 
@@ -209,7 +233,7 @@ class Disk:
             inode.mtime_ns = mtime_ns
         if mode is not None:
             inode.mode = mode
-        inode.ctime_ns = self.now_ns()
+        inode.ctime_ns = self.now_ns(inode)
         if inode.kind is Kind.FILE:
             self.soil(inode)
         self._tell(inode, "attributes", through)
@@ -242,7 +266,7 @@ class Disk:
         for folder, name, old in before:
             if old is not None:
                 old.where.remove((folder, name))
-                old.ctime_ns = now_ns
+                old.ctime_ns = self.now_ns(old)
         came: list[Inode] = []
         for folder, name, new in names:
             if new is None:
@@ -251,7 +275,7 @@ class Disk:
                 folder.children[name] = new
                 new.where.append((folder, name))
                 new.put_on(folder.device)
-                new.ctime_ns = now_ns
+                new.ctime_ns = self.now_ns(new)
                 came.append(new)
             folder.mtime_ns = folder.ctime_ns = now_ns
         made = next((i for i in came if i.kind is Kind.DIRECTORY and not _among(before, i)), None)

@@ -308,6 +308,10 @@ class Faults:
         """Before the agents begin: a disk that cannot exchange two names, as exFAT."""
         device.disk.can_exchange = False
 
+    def tell_each_change(self, device: SimDevice, chance: random.Random) -> None:
+        """Before the agents begin: a disk whose times tell each change apart."""
+        device.disk.tells_each_change = True
+
     def wait_for_folder(self, device: SimDevice, chance: random.Random) -> None:
         """Before the agents begin: the user of a device adds the folder while its agent runs, as
         with an invitation. What is in the share until then was never seen."""
@@ -924,10 +928,11 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "cannot exchange": Faults.cannot_exchange,
     "wait for folder": Faults.wait_for_folder,
     "pause": Faults.pause,
+    "tell each change": Faults.tell_each_change,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-11]
-"""Faults that happen to any device at any time. The last eleven are not among them: those of mounts
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-12]
+"""Faults that happen to any device at any time. The last twelve are not among them: those of mounts
 happen only to devices that have one, those of indexes and bits only in some seeds, and the kind of
 a disk is fixed from the beginning."""
 FAULT_WEIGHTS: Final = {

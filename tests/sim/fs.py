@@ -436,6 +436,9 @@ class SimRoot(_Handle):
             raise
         self._disk.flush_all()
 
+    def tells_each_change(self, path: str, name: str) -> int | None:
+        return self._top.device if self._disk.tells_each_change else None
+
     def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
         if not self._disk.can_exchange:
             return ("it cannot exchange two names",)

@@ -110,6 +110,20 @@ class Hands:
         inode.users = True
         return self._flushed(inode)
 
+    def begin_write(self, path: str) -> None:
+        """A write begins: it sets the file's times, and has copied nothing yet."""
+        inode = self.at(path)
+        assert inode is not None, "somebody has it open"
+        self.disk.stamp(inode)
+
+    def end_write(self, path: str, data: bytes) -> None:
+        """The write that began is over, and its writer closes the file."""
+        inode = self.at(path)
+        assert inode is not None, "somebody has it open"
+        through = self._name(path)
+        self.disk.copy_in(inode, data, through)
+        self._written(inode, through)
+
     def close(self, path: str) -> None:
         """The writer closes the file: its bytes are complete."""
         inode = self.at(path)

@@ -122,6 +122,7 @@ def _planned(
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += _pauses(seed, names, span)
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
+    more += _exact_times(seed, names, span)
     decisions = _decisions(seed, names, span) if are_members_decided else []
     more += decisions
     more += _rulings(seed, names, span) if are_rules_written else []
@@ -204,6 +205,22 @@ def _no_exchange(seed: int, names: str) -> list[Step]:
     if chance.random() > 0.1:
         return []
     return [Step(9000, -3.0, chance.choice(names), "cannot exchange")]
+
+
+def _exact_times(seed: int, names: str, span: float) -> list[Step]:
+    """In some seeds the disks of most devices tell each change apart, as on Linux 6.13 and later,
+    and files are saved twice in a moment."""
+    chance = random.Random(f"{seed}/exact times")
+    if chance.random() > 0.4:
+        return []
+    disks = [
+        Step(19_000 + number, -3.0, name, "tell each change")
+        for number, name in enumerate(names)
+        if chance.random() < 0.8
+    ]
+    times = [chance.uniform(0.0, span) for _ in range(chance.choice((2, 4, 12)))]
+    saves = [(at, chance.choice(names)) for at in times]
+    return disks + [Step(19_100 + n, *save, "save twice") for n, save in enumerate(saves)]
 
 
 def _late_folders(seed: int, names: str) -> list[Step]:

@@ -14,7 +14,7 @@ from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.sync.jobs import Apply
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.share_rules import is_rule_file
-from leftzmq.tree.path import is_within, parent_of
+from leftzmq.tree.path import is_within, name_of, parent_of
 from leftzmq.tree.plan import Verb
 
 from .disk import Inode
@@ -276,6 +276,35 @@ class Users:
         self._world.after(every_s, more)
         return f"{path} every {every_s} s, {times[0]} times"
 
+    def save_twice(self, device: SimDevice, chance: random.Random) -> str:
+        """A file is saved, and by another process again when its device looks at it. The kernel
+        sets the times of a write before it copies the bytes."""
+        found = self._some(device, chance, Kind.FILE)
+        if found is None or not self._write(device, found[0], self._value(device, chance)[:60]):
+            return ""
+        path, inode = found
+        lasts_s = chance.choice((0.001, 0.004, 0.01))
+
+        def spring(call: str, name: str) -> None:
+            if call != "stat" or name != name_of(path):
+                device.set_trap(1, spring)
+            elif device.hands.at(path) is inode and self._may_write(device, path):
+                device.hands.begin_write(path)
+                self._world.after(lasts_s, end)
+
+        def end() -> None:
+            if device.hands.at(path) is not inode or not self._may_write(device, path):
+                return
+            old, data = content_of(inode), self._value(device, chance)[:60]
+            device.hands.end_write(path, data)
+            self._wrote(device, path)
+            self._removed(device, path, old, "overwritten")
+            device.touched()
+
+        device.touched()
+        device.set_trap(1, spring)
+        return path
+
     def delete(self, device: SimDevice, chance: random.Random) -> str:
         found = self._some(device, chance, Kind.FILE, Kind.SYMLINK, Kind.FILE, Kind.DIRECTORY)
         if found is None:
@@ -507,7 +536,10 @@ DEEDS: Final[dict[str, Deed]] = {
     "change mode": Users.change_mode,
 }
 
-SOME_DEEDS: Final[dict[str, Deed]] = {"keep open": Users.keep_open}
+SOME_DEEDS: Final[dict[str, Deed]] = {
+    "keep open": Users.keep_open,
+    "save twice": Users.save_twice,
+}
 """Deeds of some seeds only, with numbers of their own: so the other seeds' plans stay the same."""
 
 WEIGHTS: Final = {"create": 4, "edit": 5, "delete": 3, "rename": 4, "make tree": 2, "swap kind": 2}

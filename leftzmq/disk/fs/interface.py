@@ -281,6 +281,11 @@ class Root(Protocol):
         """Sentences that say what the file system of the folder `path` cannot do. The test uses two
         files of ours in the folder, and may exchange them."""
 
+    def tells_each_change(self, path: str, name: str) -> int | None:
+        """The device number of the file system of the folder `path`, if there a file that was
+        written after a stat has another ctime than that stat showed, however soon; else None. The
+        test writes to a file of ours in the folder."""
+
     def met(self, device: int) -> None:
         """Forget what is known of the file system with this device number: it was found in the
         share now, and an earlier file system may have had the same number."""

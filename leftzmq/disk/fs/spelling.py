@@ -94,6 +94,9 @@ class SpelledRoot:
     def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
         return self._root.missing_at(path, name, other)
 
+    def tells_each_change(self, path: str, name: str) -> int | None:
+        return self._root.tells_each_change(path, name)
+
     def met(self, device: int) -> None:
         if device != self._top:
             self._exact.pop(device, None)

@@ -5,12 +5,16 @@ Knows stats, contents and ids. Must not know why it looks, nor what the index ma
 A file that changed while it was read is not believed: the stat must be the same before and after.
 A stat alone cannot tell two writes in one tick of the kernel's clock apart. So a file that changed
 less than RACY_NS before the look is not believed either. Both are RESTLESS: look again.
+
+Where each change after a stat shows another time, a file that a user saved a moment ago is read and
+told at once. But the kernel sets the time of a write before it copies the bytes: in between, the
+stat is the new one and the bytes are the old ones. So such a file is young, and is read once more.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -51,6 +55,8 @@ def look(
     *,
     now_ns: Callable[[], int],
     rules: KnownRules | None = None,
+    edits: Collection[str] = (),
+    exact_device: int | None = None,
     budget_bytes: int = LOOK_BYTES,
     budget_paths: int = LOOK_PATHS,
 ) -> tuple[list[Sighting], tuple[str, ...]]:
@@ -60,12 +66,15 @@ def look(
     known:  the ScanKey in our index of the live entry at a path, if there is one
     now_ns: the wall clock, in ns since the epoch
     rules:  by which paths are ignored; such a path is not looked at
+    edits:  those of the paths at which a small file is read even if it changed a moment ago, as
+            long as it is on `exact_device`, the file system that tells each change apart
     At least one path is looked at. The look ends after the path that used up a budget. Consecutive
     paths of one folder are cheaper. Raises OSError if the error says nothing about the path.
     """
     sightings: list[Sighting] = []
     with LastFolder(root) as near:
         scanner = _Scanner(near, root, folder_id, known, keys, now_ns, rules or KnownRules())
+        scanner.edits, scanner.exact_device = edits, exact_device
         for path in paths:
             full = len(sightings) >= budget_paths or scanner.read_bytes >= budget_bytes
             if sightings and full:
@@ -160,6 +169,8 @@ class _Scanner:
         self._near, self._root, self._folder_id, self._known = near, root, folder_id, known
         self._keys, self._now_ns, self._rules = keys, now_ns, rules
         self._fully_ruled: dict[str, bool] = {}
+        self.edits: Collection[str] = ()
+        self.exact_device: int | None = None
         self.read_bytes = 0
 
     def sight(self, path: str) -> Sighting:
@@ -250,12 +261,18 @@ class _Scanner:
             empty = _is_empty(folder, path, stat)
             return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns, empty=empty)
         if _is_racy(stat, now_ns):
+            if stat.kind is Kind.FILE and self._reads_at_once(path, stat):
+                return _young(self._small(folder, path, key, age_ns))
             return Sighting(path, Sight.RESTLESS, key, age_ns=age_ns)
         if stat.kind is Kind.SYMLINK:
             return self._link(folder, path, key, age_ns)
         if stat.size > ONE_CHUNK_MAX_BYTES:
             return Sighting(path, Sight.LARGE, key, age_ns=age_ns)
         return self._small(folder, path, key, age_ns)
+
+    def _reads_at_once(self, path: str, stat: Stat) -> bool:
+        is_exact = self.exact_device is not None and stat.device == self.exact_device
+        return is_exact and path in self.edits and stat.size <= ONE_CHUNK_MAX_BYTES
 
     def _small(self, folder: Directory, path: str, key: ScanKey, age_ns: int) -> Sighting:
         with folder.open_read(name_of(path)) as file:
@@ -303,6 +320,13 @@ class _Scanner:
     def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
         problem = Problem(self._folder_id, path, kind, detail)
         return Sighting(path, Sight.PROBLEM, problem=problem)
+
+
+def _young(seen: Sighting) -> Sighting:
+    """The file that was read a moment after it changed. No file has this ctime."""
+    if seen.sight is not Sight.FOUND or seen.key is None:
+        return seen
+    return replace(seen, key=replace(seen.key, ctime_ns=0), young=True)
 
 
 def _is_empty(above: Directory, path: str, stat: Stat) -> bool:

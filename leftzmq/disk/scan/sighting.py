@@ -42,6 +42,8 @@ class Sighting(Struct, frozen=True):
     age_ns: the wall clock at the look minus the later of mtime and ctime (negative: in the
             future), so that the scheduler can tell which files may still be being written
     empty:  it is an empty folder and no mount: a walk would find nothing
+    young:  FOUND: a file that changed a moment ago. `observed` was there; `key` is no stat that the
+            file will ever have, so any later look reads it again
     other:  GONE: the existing path that the disk takes for this one; "" if there is none
     rules:  of a path with the name of a file of ignore rules: what it says now, if that is news
     """
@@ -53,6 +55,7 @@ class Sighting(Struct, frozen=True):
     problem: Problem | None = None
     age_ns: int = 0
     empty: bool = False
+    young: bool = False
     other: str = ""
     rules: RulesRead | None = None
 

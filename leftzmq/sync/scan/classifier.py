@@ -89,6 +89,7 @@ class Classifier:
             self._made.discard(path)
         if touched is None:
             touched = self._look_queue.touched.new(now, closed=False)
+        touched.edit = False
         entered = self._entered.pop(path, None)
         match sighting.sight:
             case Sight.SAME:
@@ -155,6 +156,10 @@ class Classifier:
                 self._entered.clear()
             self._entered[path] = key
         settled.append(sighting)
+        if sighting.young:
+            touched.note(key, now)
+            self._look_queue.look_at(path, touched, now + SETTLE_S)
+            return []
         return (
             self.state_taken(path, touched, key, now)
             if written

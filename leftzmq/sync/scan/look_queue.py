@@ -11,7 +11,7 @@ from typing import Final
 
 from leftzmq.config import PATIENCE_S
 from leftzmq.sync.scan.chunking import Cuts
-from leftzmq.sync.scan.touched_paths import SETTLE_S, TouchedPath, TouchedPaths
+from leftzmq.sync.scan.touched_paths import EDIT_S, SETTLE_S, TouchedPath, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.ignoring.share_rules import is_rule_file
@@ -25,6 +25,9 @@ WALK_AHEAD_PATHS: Final = 4096
 RULES_FIRST_S: Final = 10.0
 """For so long a file of ignore rules is looked at before anything else below its folder: what
 follows it may be what it ignores."""
+
+EDITS_MAX: Final = 8
+"""Where more paths than these wait, no edit is looked at at once: it is looked at twice."""
 
 TOUCHED_PATHS_MAX: Final = 16_384
 """A walk finds further paths. So many paths are looked at in 2 s, and take 10 MB."""
@@ -65,6 +68,11 @@ class LookQueue:
     def has_room(self) -> bool:
         """Whether the queue has space for what a walk finds."""
         return len(self.touched) + len(self._looking) < WALK_AHEAD_PATHS
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether so few paths wait that one more may be looked at twice."""
+        return len(self.touched) + len(self._looking) < EDITS_MAX
 
     @property
     def is_full(self) -> bool:
@@ -127,6 +135,11 @@ class LookQueue:
                 if path in self.touched:
                     self.look_again(path, now)
 
+    def edits(self, paths: Collection[str]) -> tuple[str, ...]:
+        """Those of these paths, of which a look begins, whose files are told at once."""
+        touched = ((path, self.touched.get(path)) for path in paths)
+        return tuple(path for path, each in touched if each is not None and each.edit)
+
     def answered(self) -> None:
         """One of the looks that were begun is over: `not_looked_at` is called for each of its
         paths."""
@@ -167,6 +180,17 @@ class LookQueue:
             self.cuts.touched(path, now)
         else:
             self.touched.due_at(path, touched, touched.touched(now, rest_s))
+
+    def edited(self, path: str, now: float) -> None:
+        """A user saved a file of ours: it is looked at at once, if nobody looked at it since it was
+        touched first."""
+        touched = self.touched.get(path)
+        is_first = touched is None or touched.key is None
+        is_first = is_first and path not in self._looking and path not in self.cuts
+        self.touch(path, now, closed=True, rest_s=EDIT_S if is_first else SETTLE_S)
+        touched = self.touched.get(path)
+        if is_first and touched is not None:
+            touched.edit = True
 
     def look_again(self, path: str, due: float) -> None:
         """This look had no result. If the path still waits, it is looked at again at `due`."""

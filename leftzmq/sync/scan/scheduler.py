@@ -43,6 +43,7 @@ from leftzmq.sync.scan.touched_paths import QUIET_S
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import ID_BYTES, ContentId, Kind, Observed, ScanKey
+from leftzmq.tree.ignoring.share_rules import is_rule_file
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Staged
 
@@ -86,7 +87,7 @@ class Scheduler:
             self._classifier.read_retries,
         )
         self._unseen = self._classifier.unseen
-        self.stopped = False
+        self.stopped = self.tells_each_change = False
 
     def tune(self, patience_s: float) -> None:
         """How long to wait for files that are touched from now on."""
@@ -163,6 +164,8 @@ class Scheduler:
                 self.walks.later("")
                 continue
             match touch:
+                case Touch.CLOSED if self._is_edit(path):
+                    self._look_queue.edited(path, now)
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
                     self._look_queue.touch(path, now, closed=touch is Touch.CLOSED)
                     if touch is Touch.MADE:
@@ -170,6 +173,14 @@ class Scheduler:
                 case Touch.MODIFIED:
                     self._look_queue.touch(path, now, closed=False, rest_s=QUIET_S)
         return self.go_on(now)
+
+    def _is_edit(self, path: str) -> bool:
+        """Whether what was closed is a file of ours, and may be told at once. A name that is new
+        waits: it may be the one that a program writes before it renames it."""
+        if not (self.tells_each_change and self._look_queue.is_calm):
+            return False
+        known = self._store.scan_keys((path,)).get(path)
+        return known is not None and known.kind is Kind.FILE and not is_rule_file(path)
 
     def on_paths_cleared(self, fact: PathsCleared, now: float) -> None:
         """Our index has these now."""
@@ -375,7 +386,8 @@ class Scheduler:
             for path in self._hard_links.due(now):
                 self._look_queue.touch(path, now, closed=None, rest_s=0.0)
         for paths in self._look_queue.next_looks(now):
-            out.append(Work(Look(self.folder, paths, self._keeping.rules)))
+            edits = self._look_queue.edits(paths)
+            out.append(Work(Look(self.folder, paths, self._keeping.rules, edits)))
         for path, key, grows in self._look_queue.cuts.files_to_begin(now):
             out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._look_queue.has_room)) is not None:

@@ -16,6 +16,9 @@ from leftzmq.tree.path import is_within
 SETTLE_S: Final = 0.025
 """The time from a close to the first look: more than the 20 ms in which a stat
 cannot be trusted."""
+EDIT_S: Final = 0.001
+"""The time from the close of a file of ours to the look, where that may be at once: a program that
+saves a file writes another one and renames it right after."""
 QUIET_S: Final = 1.0
 EAGER_S: Final = 2.0
 """A path that is touched for longer than this delays nothing else: no walk, no rename, no guard."""
@@ -41,6 +44,7 @@ class TouchedPath:
     slow:   the path has shown that it will not settle soon
     written: the file that is being cut is taken although it is being written
     again:  the path was touched while it was being looked at
+    edit:   the next look tells at once what is there
     """
 
     closed: bool
@@ -56,6 +60,7 @@ class TouchedPath:
     slow: bool = False
     written: bool = False
     again: bool = False
+    edit: bool = False
 
     def touched(self, now: float, rest_s: float) -> float:
         """When to look (monotonic) after a touch that wants a look `rest_s` later. This may be

@@ -6,6 +6,7 @@ A second implementation (the simulated one) is added to `ROOTS` and nothing else
 from __future__ import annotations
 
 import errno
+import itertools
 import mmap
 import os
 import time
@@ -14,10 +15,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.disk.fs import linux
 from leftzmq.disk.fs import real as fs
-from leftzmq.disk.fs.interface import CANNOT_CLONE, CLONE_BYTES, Directory, OtherSpelling, Root
+from leftzmq.disk.fs.interface import (
+    CANNOT_CLONE,
+    CLONE_BYTES,
+    Directory,
+    OtherSpelling,
+    Root,
+    Stat,
+)
 from leftzmq.disk.fs.real import RealRoot
 from leftzmq.disk.fs.spelling import SpelledRoot
 from leftzmq.tree.attributes import Attributes
@@ -28,7 +37,9 @@ from tests.sim.fs import Calls, SimRoot
 ROOTS: dict[str, Callable[[Path], Root]] = {
     "real": RealRoot,
     "simulated": lambda path: SimRoot(Calls(Disk(time.time_ns))),
-    "simulated, sharing": lambda path: SimRoot(Calls(Disk(time.time_ns, shares_blocks=True))),
+    "simulated, sharing": lambda path: SimRoot(
+        Calls(Disk(time.time_ns, shares_blocks=True, tells_each_change=True))
+    ),
     "real, by its spelling": lambda path: SpelledRoot(RealRoot(path), exact=False),
     "folding, by its spelling": lambda path: SpelledRoot(SimRoot(Calls(_folding())), exact=False),
 }
@@ -491,3 +502,32 @@ class TestWithoutTheLinuxCalls:
             "openat2",
             "syncfs",
         ]
+
+
+def test_where_each_change_is_told_apart_no_two_show_the_same_ctime(root: Root) -> None:
+    with root.folder("") as folder:
+        folder.create("f").close()
+        if (device := root.tells_each_change("", "f")) is None:
+            pytest.skip("this file system does not tell each change apart")
+        assert device == folder.own_stat().device
+        with folder.open_write("f") as file:
+            times = [file.stat().ctime_ns]
+            for number in range(200):
+                file.write(0, b"x") if number % 2 else file.truncate(number % 7)
+                times.append(file.stat().ctime_ns)
+    assert times == sorted(set(times))
+
+
+def test_times_of_a_tick_are_not_taken_for_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ticks may begin while the file system is asked, where the machine is busy."""
+    (tmp_path / "f").touch()
+    root, tick = RealRoot(tmp_path), itertools.count()
+    stat = fs.RealFile.stat
+
+    def coarse(self: fs.RealFile) -> Stat:
+        return replace(stat(self), ctime_ns=min(next(tick), 14))
+
+    monkeypatch.setattr(fs.RealFile, "stat", coarse)
+    assert root.tells_each_change("", "f") is None

@@ -49,9 +49,9 @@ def see(
     *paths: str,
     now_ns: int = 2**62,
     known: Callable[[str], ScanKey | None] = lambda path: None,
-    **budgets: int,
+    **more: Any,
 ) -> list[Sighting]:
-    sightings, left = look(root, "share", paths, known, KEYS, now_ns=lambda: now_ns, **budgets)
+    sightings, left = look(root, "share", paths, known, KEYS, now_ns=lambda: now_ns, **more)
     assert [s.path for s in sightings] + list(left) == list(paths)
     return sightings
 
@@ -364,6 +364,72 @@ def test_what_is_too_young_is_restless(
     assert found.sight is expected and found.age_ns == age_ns
     [link] = see(root, "l", now_ns=later(tmp_path / "l", 0) + age_ns)
     assert link.sight is (Sight.RESTLESS if racy else Sight.FOUND)
+
+
+def young(root: RealRoot, file: Path, **asked: Any) -> Sighting:
+    """A look at the file `f` in the moment in which it changed."""
+    device = file.stat().st_dev
+    asked = {"edits": ("f",), "exact_device": device} | asked
+    [found] = see(root, "f", now_ns=later(file, 0), **asked)
+    return found
+
+
+def test_an_edit_is_read_at_once_and_once_more(root: RealRoot, tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"saved")
+    found = young(root, file)
+    assert found.sight is Sight.FOUND and found.young
+    assert found.observed is not None
+    assert found.observed.content == chunk_id(KEYS, b"saved")
+    key = key_of(root, "f")
+    assert found.key is not None and found.key != key, "no later look takes it for known"
+    assert found.key.same_bytes(key) and found.key.same_mode(key)
+    known = found.key
+    [again] = see(root, "f", now_ns=later(file, 0) + RACY_NS, known=lambda path: known)
+    assert again.sight is Sight.FOUND and not again.young and again.key == key
+
+
+def test_an_edit_that_is_at_rest_is_read_once(root: RealRoot, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"saved")
+    device = (tmp_path / "f").stat().st_dev
+    [found] = see(root, "f", now_ns=later(tmp_path / "f"), edits=("f",), exact_device=device)
+    assert found.sight is Sight.FOUND and not found.young and found.key == key_of(root, "f")
+
+
+@pytest.mark.parametrize("why", ["no edit", "no such disk", "another disk", "large", "a link"])
+def test_what_is_too_young_and_no_edit_of_a_small_file_rests(
+    root: RealRoot, tmp_path: Path, why: str
+) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"x" * (ONE_CHUNK_MAX_BYTES + (why == "large")))
+    asked: dict[str, Any] = {}
+    if why == "no edit":
+        asked = {"edits": ("g",)}
+    elif why == "no such disk":
+        asked = {"exact_device": None}
+    elif why == "another disk":
+        asked = {"exact_device": file.stat().st_dev + 1}
+    elif why == "a link":
+        file.unlink()
+        file.symlink_to("x")
+        [found] = see(root, "f", now_ns=later(file, 0), edits=("f",), exact_device=1)
+        assert found.sight is Sight.RESTLESS
+        return
+    assert young(root, file, **asked).sight is Sight.RESTLESS
+
+
+@pytest.mark.parametrize("method", ["open_read", "read"])
+def test_an_edit_that_is_written_while_it_is_read_is_restless(
+    root: RealRoot, tmp_path: Path, method: str
+) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"saved")
+    device, now_ns = file.stat().st_dev, later(file, 0)
+    meddled = Meddled(root, method, before=lambda: file.write_bytes(b"again"))
+    [found] = see(meddled, "f", now_ns=now_ns, edits=("f",), exact_device=device)
+    if root.tells_each_change("", "f") is None:
+        pytest.skip("the file system of the tests does not tell each change apart")
+    assert found.sight is Sight.RESTLESS
 
 
 def test_a_file_from_the_future_is_not_restless_for_ever(root: RealRoot, tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from leftzmq.sync.scan.look_queue import (
+    EDITS_MAX,
     LOOK_PATHS,
     LOOKS_AT_ONCE,
     RULES_FIRST_S,
     SETTLE_S,
     LookQueue,
 )
-from leftzmq.sync.scan.touched_paths import TouchedPaths
+from leftzmq.sync.scan.touched_paths import EDIT_S, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import Kind, ScanKey
 
@@ -38,6 +39,45 @@ def test_a_touch_during_a_look_counts_anew() -> None:
     assert look_queue.next_looks(2.0 + SETTLE_S) == [("f",)]
     over(look_queue, "f", 3.0)
     assert not look_queue and locks.lock("f", LockOwner.APPLIER)
+
+
+def test_an_edit_is_looked_at_at_once_and_the_next_one_when_it_has_rested() -> None:
+    look_queue = LookQueue(PathLocks())
+    look_queue.touch("f", 1.0, closed=False, rest_s=1.0)  # it is written,
+    look_queue.edited("f", 1.1)  # and closed
+    assert look_queue.next_looks(1.1) == []
+    assert look_queue.next_looks(1.1 + EDIT_S) == [("f",)] and look_queue.edits(("f",)) == ("f",)
+    look_queue.answered()
+    look_queue.not_looked_at("f")
+    touched = look_queue.touched.pop("f")
+    assert touched is not None
+    touched.edit = False
+    touched.note(ScanKey(Kind.FILE, 1, 1, 0, 1, False, 1), 1.2)  # it was young
+    look_queue.look_at("f", touched, 1.2 + SETTLE_S)
+    look_queue.edited("f", 1.21)
+    assert look_queue.edits(("f",)) == () and look_queue.first_due() == 1.2 + SETTLE_S
+    assert look_queue.next_looks(1.2 + SETTLE_S) == [], "it was touched again, and rests"
+    assert look_queue.next_looks(1.21 + SETTLE_S) == [("f",)]
+
+
+def test_what_is_saved_while_it_is_looked_at_rests() -> None:
+    look_queue = LookQueue(PathLocks())
+    look_queue.edited("f", 1.0)
+    assert look_queue.next_looks(1.0 + EDIT_S) == [("f",)]
+    look_queue.edited("f", 1.01)
+    over(look_queue, "f", 1.02)
+    assert look_queue.next_looks(1.02) == [] and look_queue.edits(("f",)) == ()
+    assert look_queue.next_looks(1.02 + SETTLE_S) == [("f",)]
+
+
+def test_where_many_paths_wait_nothing_is_looked_at_twice() -> None:
+    look_queue = LookQueue(PathLocks())
+    for number in range(EDITS_MAX):
+        assert look_queue.is_calm
+        look_queue.touch(f"f{number}", 1.0, closed=True)
+    assert not look_queue.is_calm
+    look_queue.next_looks(2.0)
+    assert not look_queue.is_calm, "they are being looked at"
 
 
 def test_what_the_applier_works_at_is_looked_at_afterwards() -> None:
