@@ -36,6 +36,7 @@ from leftzmq.wire.messages import (
     Open,
     Reading,
     Refusing,
+    Report,
     Welcome,
 )
 from leftzmq.wire.page import Page
@@ -104,6 +105,7 @@ class MessageArrived(Struct, frozen=True):
         | Done
         | Reading
         | Giving
+        | Report
         | Open
         | Get
     )

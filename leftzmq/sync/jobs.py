@@ -482,6 +482,20 @@ class RoomSeen(Struct, frozen=True):
     fits_bytes: int
 
 
+class MeasureShare(Struct, frozen=True):
+    """How many bytes are free on the disk of the share? That is told to people and other
+    devices."""
+
+    folder: str
+
+
+class ShareMeasured(Struct, frozen=True):
+    """free_bytes: None: the disk does not say."""
+
+    folder: str
+    free_bytes: int | None
+
+
 class MakeRoom(Struct, frozen=True):
     """Free space in the trash (disk/trash/make_room) until `need_bytes` fit at `path`, or free
     nothing if that is impossible. The first job of a number begins it. spare_day: nothing of the
@@ -997,6 +1011,7 @@ Job = (
     | ReadVersions
     | Resolve
     | LookForRoom
+    | MeasureShare
     | MakeRoom
     | CountLosses
     | LookForIndexRoom
@@ -1036,6 +1051,7 @@ JobDone = (
     | VersionsRead
     | CopyResolved
     | RoomSeen
+    | ShareMeasured
     | RoomMade
     | LossesCounted
     | IndexRoomSeen

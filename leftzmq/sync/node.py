@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from leftzmq import __version__
 from leftzmq.bandwidth.throttle import Throttles
 from leftzmq.errors import IndexFailed, OurMistake, Stop, StopCause
 from leftzmq.sync.actions import (
@@ -27,6 +28,7 @@ from leftzmq.sync.actions import (
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
+from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.limiting import Limiting
@@ -147,6 +149,7 @@ class Node:
             about.get("unusable", ()),
         )
         self._heartbeat = Heartbeat(folders)
+        self.reports = Reports(__version__, folders, peers, lambda: self._wall_ns)
         self.reopening = Reopening()
         self._rate_limits = RateLimits(peers.by_key)
         self.event_batching = EventBatching()
@@ -179,7 +182,9 @@ class Node:
             self.rosters,
             self._heartbeat,
             self.giving_told,
+            self.reports,
             self._folder_of,
+            lambda: self._wall_ns,
         ).enter(routes)
         ShareRoutes(self.wait_questions, lambda: self._wall_ns).enter(routes)
         ChunkRoutes(self.folders, self.downloader, self.listener, self._stir).enter(routes)
@@ -203,6 +208,7 @@ class Node:
             self.overrides,
             self.mode_adoption,
             self.peers,
+            self.reports,
             self._begin_anew,
         ).enter(routes)
         return routes
@@ -350,7 +356,7 @@ class Node:
                 out += folder.within(partial(self._begun, folder, now))
             else:
                 self.reopening.on_folder_stopped(FolderStopped(folder.id, folder.stopped), now)
-        return out
+        return out + self.reports.start(now)
 
     def _begin_anew(self, folder: Folder, now: float) -> Outputs:
         """A stopped folder is open again. It begins as at a start, and all devices receive its new
@@ -389,6 +395,7 @@ class Node:
         out += self.reopening.on_time_passed(now)
         out += self.peers.on_time_passed(now)
         out += self.rosters.on_time_passed(now)
+        out += self.reports.on_time_passed(now)
         return out + self._heartbeat.on_time_passed(now)
 
     def _on_limits_set(self, fact: LimitsSet, now: float) -> Outputs:

@@ -37,6 +37,7 @@ from leftzmq.wire.messages import (
     Open,
     Reading,
     Refusing,
+    Report,
     RosterPart,
     Welcome,
 )
@@ -92,6 +93,7 @@ _CARRIES: Final[dict[Socket, frozenset[type[Message]]]] = {
             Reading,
             Done,
             Giving,
+            Report,
         ),
     ),
     Socket.NEWS: frozenset((News,)),

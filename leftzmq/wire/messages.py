@@ -29,6 +29,7 @@ MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
 MAX_ASKS: Final = 1024  # chunks in one get
 MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; the start of longer ones
 MAX_CAPABILITIES: Final = 64
+MAX_WORD_LETTERS: Final = 64  # of a state or a version that is shown
 MAX_RANGES: Final = 64  # of versions that users let pass
 MAX_PART_STATEMENTS: Final = 128  # of a roster; one part is one turn of the loop
 NEWS_TOPIC: Final = b"n"
@@ -44,6 +45,7 @@ ChunkLength = Annotated[int, Meta(ge=0, le=MAX_CHUNK_BYTES)]
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 ShortText = Annotated[str, Meta(max_length=256)]
+ShownWord = Annotated[str, Meta(max_length=MAX_WORD_LETTERS)]
 CanDo = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=MAX_CAPABILITIES)]
 """Names of capabilities; a name that the receiver does not know is ignored."""
 Sealed = Annotated[bytes, Meta(min_length=40, max_length=MAX_SEALED_BYTES)]
@@ -59,6 +61,7 @@ class Capability(StrEnum):
     WITHDRAWN = "withdrawn"  # pages may say that a path is kept no more (WirePage.withdrawn)
     READING = "reading"  # Reading: the sender has not read all of a folder yet
     MODES = "modes"  # entries may have a register of the mode (WireEntry.permissions)
+    REPORTS = "reports"  # Report: what the sender says of itself, to be shown
     ROSTER = "roster"  # RosterPart, EpochKey, EpochWanted: who is in a folder, and its epochs
 
 
@@ -219,6 +222,36 @@ class Done(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag
     until: Sequence
 
 
+class FolderReport(Struct, frozen=True, array_like=True):
+    """How a folder is on the sender. Unknown fields at the end are ignored.
+
+    tag: the identity tag of the folder
+    state: the word that `leftzmq status` has for it there
+    free_bytes: of the share's disk; None: not known
+    """
+
+    tag: Bytes16
+    state: ShownWord
+    free_bytes: Offset | None
+
+
+class Report(Struct, frozen=True, array_like=True, tag=15):
+    """control: what the sender says of itself. It is shown to people and believed by nobody.
+    Unknown fields at the end are ignored.
+
+    program: the version of its program
+    unix_ns: its wall clock when it sent this
+    dialing: how its own dialing of the receiver stands, as a word; dialing_why: as a sentence
+    folders: those whose secret the receiver proved
+    """
+
+    program: ShownWord
+    unix_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    dialing: ShownWord
+    dialing_why: ShortText
+    folders: Annotated[list[FolderReport], Meta(max_length=MAX_FOLDERS)]
+
+
 class Open(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
     """bulk, dialer -> dialed: I am here; you may send me requests over this connection, too."""
 
@@ -289,6 +322,7 @@ ControlMessage = (
     | Reading
     | Giving
     | Done
+    | Report
 )
 BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage

@@ -15,6 +15,7 @@ from leftzmq.wire.messages import (
     EpochKey,
     EpochWanted,
     FolderHello,
+    FolderReport,
     Get,
     Giving,
     Have,
@@ -27,6 +28,7 @@ from leftzmq.wire.messages import (
     Part,
     Reading,
     Refusing,
+    Report,
     RosterPart,
     Want,
     Welcome,
@@ -126,6 +128,20 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         Done(TAG, bytes(range(12)), 2**32),
         Socket.CONTROL,
         "940ec410000102030405060708090a0b0c0d0e0fc40c000102030405060708090a0bcf0000000100000000",
+    ),
+    (
+        Report(
+            "0.1.0",
+            1_800_000_000_123_456_789,
+            "nobody answers",
+            "nobody answers at tcp://192.0.2.7:7707",
+            [FolderReport(TAG, "idle", 2**40), FolderReport(TAG[::-1], "stopped", None)],
+        ),
+        Socket.CONTROL,
+        "960fa5302e312e30cf18fae2769b0fcd15ae6e6f626f647920616e7377657273d9266e6f626f6479"
+        "20616e7377657273206174207463703a2f2f3139322e302e322e373a373730379293c41000010203"
+        "0405060708090a0b0c0d0e0fa469646c65cf000001000000000093c4100f0e0d0c0b0a0908070605"
+        "0403020100a773746f70706564c0",
     ),
     (
         Open(3),

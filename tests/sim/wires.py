@@ -17,12 +17,14 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket
-from leftzmq.wire.messages import VERSION, Message, Open
+from leftzmq.wire.messages import VERSION, Message, Open, Report
 
 from .node import arrival, socket_of
 
 if TYPE_CHECKING:
     from .world import SimDevice, World
+
+REPORTED_S = 0.003
 
 
 @dataclass(slots=True)
@@ -197,6 +199,28 @@ class Wires:
             return self._world.now < came.noticed_at
         self._carry(came, False, message, body)
         return True
+
+    def report(self, device: SimDevice, link: Link, report: Report) -> None:
+        """Carry what a device says of itself, where the wire is up. It draws nothing, and takes no
+        turn among the messages that decide something: they come as if nobody reported."""
+        dialed = link.way is Way.DIALED
+        wire = (
+            self._dialed(device, link.device)
+            if dialed
+            else self._came(device, link, Socket.CONTROL)
+        )
+        if wire is None or not wire.up:
+            return
+        receiver = wire.accepter if dialed else wire.dialer
+        back = Link(device.key, Way.DIALED)
+        came = Link(device.key, Way.CAME, wire.route(Socket.CONTROL)) if dialed else back
+        number, at = wire.number, wire.last.get((dialed, Socket.CONTROL), 0.0)
+
+        def arrive() -> None:
+            if wire.up and wire.number == number:
+                take(receiver, came, report, None)
+
+        self._world.after(max(at - self._world.now, REPORTED_S), arrive)
 
     def _dialed(self, device: SimDevice, key: DeviceKey) -> Wire:
         return self._by[device, key]

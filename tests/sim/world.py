@@ -33,14 +33,14 @@ from leftzmq.sync.facts import (
     TimePassed,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import Flushed, Job, Lane, lane_of
+from leftzmq.sync.jobs import Flushed, Job, Lane, MeasureShare, ShareMeasured, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import path_of_key, sort_key
-from leftzmq.wire.messages import Bye, Message
+from leftzmq.wire.messages import Bye, Message, Report
 from leftzmq.wire.statements import Signed
 
 from .acquaintance import Acquaintance
@@ -56,6 +56,7 @@ from .wires import Wires
 IDLE_TURNS = 100
 """So many turns in a second in which only time passes mean that a processor is busy for nothing."""
 STARTED_NS = 1_800_000_000_000_000_000
+MEASURED_S = 0.004
 WORKERS = 2
 """Of each lane, as in runtime/agent."""
 
@@ -552,6 +553,10 @@ class SimDevice(Device):
         return any(self._running.values())
 
     def queue(self, job: Job) -> None:
+        if isinstance(job, MeasureShare):  # draws nothing: nobody decides by its answer
+            measured = ShareMeasured(job.folder, self.disk.free_bytes)
+            self.later(MEASURED_S, lambda: self.take(measured))
+            return
         lane = lane_of(job)
         self._lanes[lane].append(job)
         self._next_job(lane)
@@ -824,6 +829,10 @@ class World:
 
     def send(self, device: Device, link: Link, message: Message, body: object) -> None:
         assert isinstance(device, SimDevice)
+        if isinstance(message, Report):
+            self.sent(device, link.device, message)
+            self.wires.report(device, link, message)
+            return
         self.messages[device.shown] += 1
         self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
         for head in heads_in(device, link.device, message):

@@ -38,7 +38,14 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.membership import Membership
-from leftzmq.sync.peers.peer_state import Peer, PeerMove, PeerPhase
+from leftzmq.sync.peers.peer_state import (
+    BEING_DIALED,
+    REACHED,
+    HeardReport,
+    Peer,
+    PeerMove,
+    PeerPhase,
+)
 from leftzmq.sync.peers.refused_keys import RefusedKeys
 from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
 from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
@@ -52,6 +59,7 @@ from leftzmq.wire.messages import (
     Hello,
     Open,
     Refusing,
+    Report,
     Welcome,
 )
 
@@ -111,6 +119,20 @@ class Peers:
         """Return the name of the peer whose life this is, by the mark in the life; "": no
         peer's."""
         return self._by_mark.get(writer[:DEVICE_MARK_BYTES], "")
+
+    def dialing(self, device: DeviceKey) -> tuple[str, str]:
+        """Return how our own dialing of this device stands: REACHED, BEING_DIALED or the value of
+        an Away, and why as a sentence."""
+        peer = self.by_key[device]
+        if device in self._paused:
+            return Away.PAUSED.value, WHY_PEER_PAUSED
+        if peer.dialed:
+            return REACHED, ""
+        if not peer.dials:
+            return Away.NO_ADDRESS.value, _NO_ADDRESS
+        if peer.undialed is None:
+            return BEING_DIALED, ""
+        return peer.undialed.value, peer.undialed_why
 
     def control_link(self, device: DeviceKey) -> Link | None:
         """Return the link over which to ask this device for its index."""
@@ -187,6 +209,7 @@ class Peers:
         welcome."""
         peer = self.by_key[fact.link.device]
         peer.dialed, peer.away, peer.told = True, None, None
+        peer.undialed, peer.undialed_why = None, ""
         peer.move(PeerMove.OPENED)
         return [self._our_hello(peer)]
 
@@ -202,6 +225,8 @@ class Peers:
             # hello or heartbeat over that link says so. A link that came later is kept.
             if peer.welcomed:
                 peer.came = peer.came_bulk = None
+            if peer.dialed:
+                peer.undialed, peer.undialed_why = away, fact.why
             peer.dialed = peer.welcomed = False
         elif fact.link == peer.came:
             peer.came = None
@@ -222,6 +247,7 @@ class Peers:
             return []
         peer.came = peer.came_bulk = None
         peer.dialed = peer.welcomed = False
+        peer.undialed, peer.undialed_why = Away.SHUT_OUT, fact.why
         return self._unlinked(peer, Away.SHUT_OUT, fact.why, now)
 
     def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> Outputs:
@@ -239,20 +265,30 @@ class Peers:
         peer.away, peer.away_why = away, why
         if was is not PeerPhase.CONNECTED:
             return []
-        peer.since = now
+        peer.since = peer.seen = now
         fields = {"device": peer.name, "why": why}
         return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
 
     def on_dial_failed(self, fact: DialFailed, now: float) -> Outputs:
         """Report each reason once, until another reason occurs or the device was reached again."""
         peer = self.by_key.get(fact.device)
-        if peer is None or peer.state is PeerPhase.CONNECTED:
+        if peer is None:
+            return []
+        peer.undialed, peer.undialed_why = fact.away, fact.why
+        if peer.state is PeerPhase.CONNECTED:
             return []
         peer.away, peer.away_why = fact.away, fact.why
         if peer.told is fact.away:
             return []
         peer.told = fact.away
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
+
+    def on_report(self, device: DeviceKey, report: Report, now: float, unix_ns: int) -> Outputs:
+        """The device said how it is: that is kept to be shown, and replaces what it said before.
+        unix_ns: our wall clock."""
+        clock_ms = round((report.unix_ns - unix_ns) / 1e6)
+        self.by_key[device].heard = HeardReport(report, now, clock_ms)
+        return []
 
     def on_stranger_refused(self, fact: StrangerRefused, now: float) -> Outputs:
         """A message was refused: a stranger is reported, a peer is dropped. A device of another

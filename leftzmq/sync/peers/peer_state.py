@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.errors import Away, StopCause
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.version import Life
 from leftzmq.wire.folder_rows import Standing
+from leftzmq.wire.messages import Report
 
 
 class PeerPhase(Enum):
@@ -34,6 +37,23 @@ class PeerMove(Enum):
     UNGREETED = auto()  # no link over which it greeted us is left: it closed, or the device refused
     CLOSED = auto()  # the last link is closed
 
+
+class HeardReport(Struct, frozen=True):
+    """What a peer said of itself last, to be shown and for nothing else.
+
+    at: when it was heard (monotonic seconds)
+    clock_ms: how much its wall clock was ahead of ours then; below 0: behind
+    """
+
+    report: Report
+    at: float
+    clock_ms: int
+
+
+REACHED: Final = "connected"
+BEING_DIALED: Final = "connecting"
+"""How our own dialing of a peer stands, where no Away says it: the control link that we dialed is
+open; it is dialed, and nothing is known yet of how that ends."""
 
 S, M = PeerPhase, PeerMove
 MOVES: Final[dict[tuple[PeerPhase, PeerMove], PeerPhase]] = {
@@ -75,6 +95,9 @@ class Peer:
     is_unheard: whether it said something that was lost here, as it had not greeted us
     can: the capabilities that it named when it greeted us last
     others: how many rows of its last hello prove nothing to us; None: it never said hello
+    undialed, undialed_why: why our own dialing of it failed last; None: it has not, or is open now
+    seen: when it was CONNECTED last (monotonic seconds); None: not since we began
+    heard: what it said of itself last
     """
 
     key: DeviceKey
@@ -103,6 +126,10 @@ class Peer:
     is_unheard: bool = False
     can: frozenset[str] = frozenset()
     others: int | None = None
+    undialed: Away | None = None
+    undialed_why: str = ""
+    seen: float | None = None
+    heard: HeardReport | None = None
 
     @property
     def greeted(self) -> bool:

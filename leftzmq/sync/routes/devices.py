@@ -12,6 +12,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from leftzmq.sync.actions import Outputs
+from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import (
     BulkRestored,
@@ -61,6 +62,7 @@ from leftzmq.wire.messages import (
     Open,
     Reading,
     Refusing,
+    Report,
     Welcome,
 )
 
@@ -68,7 +70,8 @@ _S = TypeVar("_S", bound=OfLink)
 
 
 class DeviceRoutes(Struct, frozen=True):
-    """folder_of: returns the folder of a tag, if that device said hello with it."""
+    """folder_of: returns the folder of a tag, if that device said hello with it. unix_ns: returns
+    our wall clock."""
 
     folders: Mapping[str, Folder]
     peers: Peers
@@ -77,7 +80,9 @@ class DeviceRoutes(Struct, frozen=True):
     rosters: RosterExchange
     heartbeat: Heartbeat
     giving_told: GivingTold
+    reports: Reports
     folder_of: Callable[[DeviceKey, bytes], str | None]
+    unix_ns: Callable[[], int]
 
     def enter(self, routes: Routes) -> None:
         to, to_linked, peers = routes.to, routes.to_linked, self.peers
@@ -141,6 +146,8 @@ class DeviceRoutes(Struct, frozen=True):
                 return self.downloader.on_have(device, id, have, now) if id else []
             case Giving() as giving:
                 return self.downloader.on_giving(device, giving, now)
+            case Report() as report:
+                return self.peers.on_report(device, report, now, self.unix_ns())
             case Reading() as reading:
                 id = self.folder_of(device, reading.tag)
                 return self.folders[id].first_reading.on_reading(device, reading) if id else []
@@ -194,7 +201,8 @@ class DeviceRoutes(Struct, frozen=True):
                 )
                 out += folder.first_reading.on_peer_greeted(fact.link.device, standing.life)
                 folder.acknowledged.on_peer_greeted(fact.link.device, standing.life)
-        return out + self.giving_told.on_peer_greeted(fact.link.device)
+        out += self.giving_told.on_peer_greeted(fact.link.device)
+        return out + self.reports.on_peer_greeted(fact.link.device)
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
         self.listener.on_device_lost(fact.device)

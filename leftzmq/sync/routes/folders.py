@@ -13,6 +13,7 @@ from msgspec import Struct
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.mode_adoption import ModeAdoption
@@ -26,6 +27,7 @@ from leftzmq.sync.jobs import (
     JobStopped,
     OpenStaging,
     ReadChunks,
+    ShareMeasured,
     StageSmall,
     WriteChunks,
 )
@@ -51,6 +53,7 @@ class FolderRoutes(Struct, frozen=True):
     overrides: Overrides
     mode_adoption: ModeAdoption
     peers: Peers
+    reports: Reports
     begin: Callable[[Folder, float], Outputs]
 
     def enter(self, routes: Routes) -> None:
@@ -61,6 +64,7 @@ class FolderRoutes(Struct, frozen=True):
         to(FolderAdded, self._on_folder_added)
         to(FolderTakenOff, self.reopening.on_folder_taken_off)
         to(HoldEnded, self._on_hold_ended)
+        routes.to_folder(ShareMeasured, lambda folder: self.reports.on_share_measured)
         to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
 
     def _on_folder_stopped(self, fact: FolderStopped, now: float) -> Outputs:
@@ -78,6 +82,7 @@ class FolderRoutes(Struct, frozen=True):
         self.downloader.on_folder_stopped(folder.id)
         self.reopening.on_folder_stopped(fact, now)
         self.peers.on_folder_stopped(now)
+        self.reports.on_folder_stopped(folder.id)
         return out
 
     def _ended(self, folder: Folder, fact: FolderStopped, now: float) -> Outputs:

@@ -38,7 +38,8 @@ def test_every_message_stands_there_with_its_number_and_fields(message: type) ->
 
 
 @pytest.mark.parametrize(
-    "struct", [messages.FolderHello, messages.Want, messages.Ask, messages.Part]
+    "struct",
+    [messages.FolderHello, messages.FolderReport, messages.Want, messages.Ask, messages.Part],
 )
 def test_every_row_stands_there_in_its_order(struct: type) -> None:
     assert f"`[{', '.join(struct.__struct_fields__)}]`" in TEXT  # type: ignore[attr-defined]

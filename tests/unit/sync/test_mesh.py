@@ -48,7 +48,7 @@ from leftzmq.sync.link import Link, Way
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.tree.plan import Staged, Verb
 from leftzmq.wire.local import EventKind
-from leftzmq.wire.messages import IndexSince, Message
+from leftzmq.wire.messages import IndexSince, Message, Report
 from tests.helpers.mesh import Device, Mesh
 
 
@@ -235,7 +235,9 @@ def test_quiet_means_no_traffic(mesh: Mesh) -> None:
     together(mesh)
     mesh.settle(7200)
     assert [device.store.heads.sequence for device in mesh.devices.values()] == heads
-    assert not any(device.sent for device in mesh.devices.values())
+    said = [message for device in mesh.devices.values() for message in device.sent]
+    assert all(isinstance(message, Report) for message in said)
+    assert 6 * 100 < len(said) <= 6 * 120, "one a minute to each of the two others"
 
 
 def test_lost_news_are_made_good_by_the_heartbeat(mesh: Mesh) -> None:

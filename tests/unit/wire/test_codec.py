@@ -20,6 +20,7 @@ from leftzmq.wire.messages import (
     Ask,
     Chunks,
     FolderHello,
+    FolderReport,
     Get,
     Have,
     Hello,
@@ -30,6 +31,7 @@ from leftzmq.wire.messages import (
     Open,
     Part,
     Refusing,
+    Report,
     RosterPart,
     Want,
     Welcome,
@@ -69,7 +71,7 @@ def test_a_message_is_taken_on_its_sockets_alone(
     message: Message, socket: Socket, frame: bytes
 ) -> None:
     at_home = {
-        Socket.CONTROL: {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14},
+        Socket.CONTROL: {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
         Socket.NEWS: {6},
         Socket.BULK: {16, 17, 18},
     }
@@ -84,7 +86,47 @@ def test_a_message_is_taken_on_its_sockets_alone(
 def test_a_field_more_or_less_is_refused(message: Message, socket: Socket, frame: bytes) -> None:
     fields = msgpack.unpackb(frame)
     assert refusal(msgpack.packb(fields[:-1]), socket) is Refusal.WRONG_SHAPE
-    assert refusal(msgpack.packb([*fields, 0]), socket) is Refusal.WRONG_SHAPE
+    if type(message) is not Report:
+        assert refusal(msgpack.packb([*fields, 0]), socket) is Refusal.WRONG_SHAPE
+
+
+def test_what_a_later_program_adds_to_its_report_is_ignored() -> None:
+    later = [15, "9.0", 1, "connected", "", [[TAG, "idle", 7, "more", [1, None]]], "of later", 2.5]
+    said = decode(msgpack.packb(later), Socket.CONTROL)
+    assert said == Report("9.0", 1, "connected", "", [FolderReport(TAG, "idle", 7)])
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "due"),
+    [
+        (1, "v" * 65, Refusal.WRONG_SHAPE),
+        (2, -1, Refusal.OUT_OF_RANGE),
+        (2, 2**63, Refusal.OUT_OF_RANGE),
+        (2, 1.5, Refusal.WRONG_SHAPE),
+        (3, "w" * 65, Refusal.WRONG_SHAPE),
+        (4, "w" * 257, Refusal.WRONG_SHAPE),
+        (4, "\u5b57" * 10_000, Refusal.NOT_MSGPACK),
+        (5, [[TAG, "idle", 0]] * 65, Refusal.NOT_MSGPACK),
+        (5, [[TAG[1:], "idle", 0]], Refusal.WRONG_SHAPE),
+        (5, [[TAG, "s" * 65, 0]], Refusal.WRONG_SHAPE),
+        (5, [[TAG, "idle", -1]], Refusal.OUT_OF_RANGE),
+        (5, [[TAG, "idle", 2**60 + 1]], Refusal.OUT_OF_RANGE),
+        (5, [[TAG, "idle"]], Refusal.WRONG_SHAPE),
+        (5, {"a": 1}, Refusal.NOT_MSGPACK),
+    ],
+)
+def test_a_report_is_bounded(at: int, value: object, due: Refusal) -> None:
+    fields: list[object] = [15, "0.1.0", 1, "connected", "", []]
+    assert decode(msgpack.packb(fields), Socket.CONTROL)
+    fields[at] = value
+    assert control(*fields) is due
+
+
+def test_the_longest_report_fits_its_socket() -> None:
+    rows = [FolderReport(TAG, "\U0001f4a9" * 64, 2**60)] * MAX_FOLDERS
+    wide = "\U0001f4a9" * 64
+    said = Report(wide, 2**63 - 1, wide, wide * 4, rows)
+    assert decode(encode(said), Socket.CONTROL) == said
 
 
 @golden
@@ -110,7 +152,7 @@ def test_wrong_socket_names_message_and_socket() -> None:
     assert refusal(encode(News(TAG, bytes(40_000))), Socket.BULK) is Refusal.WRONG_SOCKET
 
 
-@pytest.mark.parametrize("tag", [0, 15, 19, 127, 2**64 - 1, -1])
+@pytest.mark.parametrize("tag", [0, 20, 19, 127, 2**64 - 1, -1])
 def test_unknown_tag(tag: int) -> None:
     assert control(tag, 1) is Refusal.UNKNOWN_MESSAGE
 

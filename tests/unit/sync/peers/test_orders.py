@@ -35,6 +35,7 @@ from leftzmq.wire.messages import (
     VERSION,
     Bye,
     Done,
+    FolderReport,
     Get,
     Giving,
     Have,
@@ -44,6 +45,7 @@ from leftzmq.wire.messages import (
     Open,
     Reading,
     Refusing,
+    Report,
     Welcome,
 )
 from leftzmq.wire.page import Page
@@ -86,6 +88,7 @@ class Orders:
             "have": Have(tag, ID, b"\1"),
             "reading": Reading(tag, 0),
             "giving": Giving(True, 0),
+            "report": Report("9", 0, "connected", "", [FolderReport(tag, "idle", None)]),
             "done": Done(tag, NO_LIFE, 0),
         }
         bulk: dict[str, Message] = {"open": Open(VERSION), "get": Get(1, tag, [ID], [])}

@@ -1,0 +1,106 @@
+"""Tells each device that shares a folder how this one is, so that people see from one place how all
+their devices are.
+
+A device hears it when it has greeted us, and then once a minute. Knows what is told, and when. Must
+not know what others say of themselves: sync/peers keeps that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from leftzmq.sync.actions import Outputs, Send, Work
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.jobs import MeasureShare, ShareMeasured
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.greeting import Peers
+from leftzmq.wire.messages import Capability, FolderReport, Report
+
+REPORT_PERIOD_S: Final = 60.0
+_MAX_WHY_LETTERS: Final = 256  # of a ShortText
+
+
+class Reports:
+    """One per agent.
+
+    program: the version of this program
+    unix_ns: returns our wall clock
+    """
+
+    def __init__(
+        self,
+        program: str,
+        folders: Mapping[str, Folder],
+        peers: Peers,
+        unix_ns: Callable[[], int],
+    ) -> None:
+        self._program, self._folders, self._peers = program, folders, peers
+        self._unix_ns = unix_ns
+        self._next = 0.0
+        self._free: dict[str, int | None] = {}
+        self._measuring: set[str] = set()
+
+    def free_bytes(self, folder: str) -> int | None:
+        """Return how much is free on the disk of a share, as it was within the last minute; None:
+        not known."""
+        return self._free.get(folder)
+
+    def start(self, now: float) -> Outputs:
+        self._next = now + REPORT_PERIOD_S
+        return self._measured_anew()
+
+    def on_time_passed(self, now: float) -> Outputs:
+        """Nothing wakes the agent for this: heartbeats do it every few seconds, which is often
+        enough."""
+        if now < self._next:
+            return []
+        self._next = now + REPORT_PERIOD_S
+        told = [self.on_peer_greeted(device) for device in self._peers.connected()]
+        return [*self._measured_anew(), *(action for out in told for action in out)]
+
+    def on_peer_greeted(self, device: DeviceKey) -> Outputs:
+        """Tell the device, if it understands a report and shares a folder with us."""
+        link = self._peers.link_for(Capability.REPORTS, device)
+        if link is None:
+            return []
+        proved = self._peers.by_key[device].proved
+        rows = [
+            FolderReport(folder.epochs.first.tag, folder.state.value, self._free.get(folder.id))
+            for folder in self._folders.values()
+            if folder.id in proved
+        ]
+        if not rows:
+            return []
+        word, why = self._peers.dialing(device)
+        why = why[:_MAX_WHY_LETTERS]
+        return [Send(link, Report(self._program, self._unix_ns(), word, why, rows))]
+
+    def on_share_measured(self, fact: ShareMeasured, now: float) -> Outputs:
+        """The first figure of a folder is told at once to those who share it."""
+        self._measuring.discard(fact.folder)
+        is_first = fact.folder not in self._free
+        self._free[fact.folder] = fact.free_bytes
+        if not is_first:
+            return []
+        told = (
+            self.on_peer_greeted(device)
+            for device in self._peers.connected()
+            if fact.folder in self._peers.by_key[device].proved
+        )
+        return [action for out in told for action in out]
+
+    def on_folder_stopped(self, folder: str) -> None:
+        """Its jobs are of no use any more, and nobody knows how much is free."""
+        self._measuring.discard(folder)
+        self._free.pop(folder, None)
+
+    def _measured_anew(self) -> Outputs:
+        """Ask how much is free where that is not being asked: a disk may not answer for long."""
+        due = [
+            folder.id
+            for folder in self._folders.values()
+            if folder.stopped is None and folder.id not in self._measuring
+        ]
+        self._measuring.update(due)
+        return [Work(MeasureShare(id)) for id in due]
