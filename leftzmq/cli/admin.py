@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leftzmq import __version__
 from leftzmq.cli.accept import add_held, decide
-from leftzmq.cli.asking import add_config
+from leftzmq.cli.asking import add_common, add_config
 from leftzmq.cli.importing import Importing
 from leftzmq.cli.modes import add_modes, modes
 from leftzmq.cli.override import add_override, override
@@ -49,6 +49,10 @@ def _main(arguments: Sequence[str] | None) -> int:
             with Importing():  # rich, which takes a moment
                 from leftzmq.cli.status import status
             return status(options)
+        case "fleet":
+            with Importing():  # rich
+                from leftzmq.cli.health.fleet import fleet
+            return fleet(options)
         case "share":
             return share(options)
         case "join":
@@ -122,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
             )
             command.add_argument("--json", action="store_true", help="for scripts")
             command.add_argument("--watch", action="store_true", help="until Ctrl-C")
+    text = "all devices of a folder: as they are seen from here, and as they say themselves"
+    add_common(commands.add_parser("fleet", help=text, description=text))
     add_reload(commands)
     add_wait(commands)
     add_pause(commands)

@@ -28,6 +28,7 @@ from leftzmq.sync.actions import (
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
+from leftzmq.sync.admin.health.fleet import Fleet
 from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
@@ -139,6 +140,7 @@ class Node:
         self.conflicts = Conflicts(self._names_of_devices)
         self.join_plans, self.ignore_questions = JoinPlans(), IgnoreQuestions()
         self.overrides, self.mode_adoption = Overrides(), ModeAdoption(folders)
+        self.reports = Reports(__version__, folders, peers, lambda: self._wall_ns)
         self.commands = Commands(
             folders,
             self.conflicts,
@@ -146,10 +148,10 @@ class Node:
             self.ignore_questions,
             self.overrides,
             self.mode_adoption,
+            Fleet(about, peers, self.reports.free_bytes, self._times),
             about.get("unusable", ()),
         )
         self._heartbeat = Heartbeat(folders)
-        self.reports = Reports(__version__, folders, peers, lambda: self._wall_ns)
         self.reopening = Reopening()
         self._rate_limits = RateLimits(peers.by_key)
         self.event_batching = EventBatching()
@@ -450,10 +452,13 @@ class Node:
             self._about.get("unusable", ()),
             self.downloader,
             self.throttles,
-            Times(self._now, self._wall_ns / 1e9),
+            self._times(),
             self.conflicts.by,
             self.rosters.removed_from,
         ).fields()
+
+    def _times(self) -> Times:
+        return Times(self._now, self._wall_ns / 1e9)
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
         """Return the folder of a tag, of whatever epoch, if that device shares it."""

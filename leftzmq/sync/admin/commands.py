@@ -15,6 +15,7 @@ from leftzmq.disk.trash.trash import is_batch
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refused
 from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.health.fleet import Fleet
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.mode_adoption import ModeAdoption
@@ -32,6 +33,7 @@ from leftzmq.wire.replies import Got, HeldBack, HeldDecided
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
 
+_OF_STOPPED: Final = ("problems", "fleet")
 _CHANGES: Final = (
     "trash restore",
     "accept",
@@ -55,11 +57,13 @@ class Commands:
         ignore_questions: IgnoreQuestions,
         overrides: Overrides,
         mode_adoption: ModeAdoption,
+        fleet: Fleet,
         unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._about_copies, self._unusable = folders, conflicts, unusable
         self._join_plans, self._ignore_questions = join_plans, ignore_questions
         self._overrides, self._mode_adoption = overrides, mode_adoption
+        self._fleet = fleet
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """Return the answer, or the jobs that lead to it. None: this class does not know the
@@ -83,6 +87,8 @@ class Commands:
                 ask = self._override
             case "modes adopt":
                 ask = self._adopt_modes
+            case "fleet":
+                ask = self._all_devices
             case _:
                 return None
         if not self._folders and not self._unusable:
@@ -90,7 +96,7 @@ class Commands:
         folder = self._folder(_text(fact, "folder"))
         if isinstance(folder, str):
             return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]
-        if folder.stopped_why and fact.verb != "problems":
+        if folder.stopped_why and fact.verb not in _OF_STOPPED:
             return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
         if folder.held_why and fact.verb in _CHANGES:
             return [declined(fact.asker, f"the folder is held: {folder.held_why}", folder.id)]
@@ -115,6 +121,9 @@ class Commands:
         if not _NUMBER.fullmatch(after or "0"):
             return [_no_cursor(fact)]
         return [Answer(fact.asker, problems(folder, int(after or "0")).fields())]
+
+    def _all_devices(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        return self._fleet.ask(fact.asker, folder)
 
     def _join_plan(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         return self._join_plans.ask(fact.asker, folder, _text(fact, "peer"))

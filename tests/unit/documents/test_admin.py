@@ -287,6 +287,7 @@ class Story:
 
     def of_lists(self) -> None:
         self.ask(self.a, "problems")
+        self.ask(self.a, "fleet")
         for wish in ("file", "both"):
             (copy, *_) = self.ask(self.a, "conflicts list")["copies"]
             self.ask(self.a, "conflicts show", path=copy["copy"])

@@ -1,0 +1,1 @@
+"""The commands that say how this device and the others are."""

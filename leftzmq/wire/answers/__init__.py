@@ -1,0 +1,1 @@
+"""Replies to the questions why, plan, doctor, fleet and metrics."""
