@@ -49,6 +49,10 @@ def _main(arguments: Sequence[str] | None) -> int:
             with Importing():  # rich, which takes a moment
                 from leftzmq.cli.status import status
             return status(options)
+        case "doctor":
+            with Importing():  # rich, and rooms of the agent
+                from leftzmq.cli.health.doctor import doctor
+            return doctor(options)
         case "fleet":
             with Importing():  # rich
                 from leftzmq.cli.health.fleet import fleet
@@ -106,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     add_peers(commands)
     add_up(commands)
     for name, text in (
+        ("doctor", "what is not as it should be here and between the devices, and what to do"),
         ("id", "print this device's public key, making it on first use"),
         ("check", "what is wrong with peer.toml and what it names; nothing is started or changed"),
         ("status", "how far each device is with us, what is to come, problems"),
@@ -118,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="make another one, as for a copy of a machine; its agent must not run",
             )
-        elif name == "check":
+        elif name in ("check", "doctor"):
             command.add_argument("--json", action="store_true", help="for scripts")
         else:
             command.add_argument(

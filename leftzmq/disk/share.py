@@ -37,6 +37,16 @@ LOOKS_AT_ONCE: Final = 3
 """How many times a check of the share is made at once, if a call is interrupted or the disk gives
 an error that may pass."""
 _PROBED_MODES: Final = (0o640, 0o755, 0o406)
+_PROBED_TIME_NS: Final = 1_700_000_001_123_456_789  # FAT has no odd second
+_TIME_STEPS_NS: Final = (
+    1,
+    100,
+    1_000,
+    1_000_000,
+    10_000_000,
+    1_000_000_000,
+    2_000_000_000,
+)
 AGAIN: Final = "it is looked at again every few seconds and goes on by itself"
 
 Random = Callable[[int], bytes]
@@ -70,6 +80,24 @@ class Marker(Struct, frozen=True):
         if len(raw) != TOKEN_BYTES:
             raise ValueError("its token is cut short")
         return cls(folder_id, raw)
+
+
+class ShareTraits(Struct, frozen=True):
+    """What the file system of a share can do, and how much is free on it.
+
+    total_bytes 0: it does not know its size
+    tells_case, tells_forms: whether it tells upper from lower case, and two Unicode forms of a
+        letter; also where it does not allow such names at all
+    time_step_ns: to what it rounds the times of files; None: it does not keep them
+    lacks: sentences that say what it cannot do
+    """
+
+    free_bytes: int
+    total_bytes: int
+    tells_case: bool
+    tells_forms: bool
+    time_step_ns: int | None
+    lacks: tuple[str, ...]
 
 
 class Share:
@@ -235,6 +263,41 @@ def check_unopened(path: Path, folder_id: str, is_new: bool) -> None:
     wrong = "" if marker is None and is_new else _what_is_wrong(marker, folder_id, None)
     if wrong:
         raise ShareError(wrong, str(path), _mount_or_adopt(folder_id))
+
+
+def traits_of(root: Root, random: Random = token_bytes) -> ShareTraits:
+    """Test the file system of an open share, as its opening does: with two files of ours in
+    `.left`, which are gone when this returns. OSError."""
+    probes = [f"probe-{random(8).hex()}" for _ in range(2)]
+    with root.folder(LEFT_DIRECTORY) as found:
+        left = found.raw
+        try:
+            for name in probes:
+                left.create(name).close()
+            return ShareTraits(
+                left.free_bytes(),
+                left.total_bytes(),
+                tell_apart(left, probes[0]) is not False,
+                _tells_forms_apart(left, probes[0]),
+                _time_step_ns(left, probes[0]),
+                root.missing_at(LEFT_DIRECTORY, *probes),
+            )
+        finally:
+            for name in probes:
+                with suppress(FileNotFoundError):
+                    left.unlink(name)
+
+
+def traits_at(path: Path) -> ShareTraits:
+    """As `traits_of`, of a share that no agent has open. Raises ShareError."""
+    try:
+        root = RealRoot(path)
+        try:
+            return traits_of(root)
+        finally:
+            root.close()
+    except OSError as error:
+        raise cannot_be_used(error, str(path)) from error
 
 
 def folder_in(path: Path) -> str | None:
@@ -430,6 +493,17 @@ def _tells_forms_apart(left: Directory, probe: str) -> bool:
         return name.encode() in left.names() and tell_apart(left, name) is not False
     finally:
         left.unlink(name)
+
+
+def _time_step_ns(left: Directory, probe: str) -> int | None:
+    """To what the file system rounds a time of a file; None: it does not keep the time."""
+    with left.open_write(probe) as file:
+        file.set_times(_PROBED_TIME_NS)
+        shown = file.stat().mtime_ns
+    for step in _TIME_STEPS_NS:
+        if abs(shown - _PROBED_TIME_NS) < step and shown % step == 0:
+            return step
+    return None
 
 
 def _make_private(folder: Directory, name: str) -> None:

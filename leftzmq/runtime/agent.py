@@ -37,6 +37,7 @@ from leftzmq.errors import (
 from leftzmq.pairing.learnt import Learnt, merged
 from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime.border.inbound import Inbound
+from leftzmq.runtime.border.machine import MachineLook
 from leftzmq.runtime.border.seals import Seals
 from leftzmq.runtime.deadlines import AddressLook, DoorAgain, MemoryCheck, SignalsHeard
 from leftzmq.runtime.desk_host import DeskHost
@@ -148,6 +149,7 @@ class Agent:
             self._event_log,
             self.bus,
             self._teller,
+            MachineLook(self._state.path, self._in_use, self.bus, self._openings).seen,
         )
         self._loop = Loop(
             self.bus,

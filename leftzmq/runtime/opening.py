@@ -206,6 +206,11 @@ class Openings:
         if opened is not None and opened.watcher is not None:
             opened.watcher.watch_anew(path)
 
+    def watched(self) -> dict[str, tuple[int, bool]]:
+        """Return how many directories of each open share are watched, and whether all are."""
+        found = {id: opened.watcher for id, opened in self._open.items()}
+        return {id: (watcher.count, watcher.watches) for id, watcher in found.items() if watcher}
+
     def open_anew(self, id: str) -> None:
         """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or
         OSError if its index or its secret cannot be used. Then nothing new is open. One that was

@@ -53,6 +53,57 @@ class Asked(Struct, frozen=True):
     fields: dict[str, Any]
 
 
+class DiskRoom(Struct, frozen=True):
+    """Of one file system, in bytes. total_bytes 0: it does not know."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class OpenFile(Struct, frozen=True):
+    """A key or secret file that others may read or change. mode: its permission bits."""
+
+    path: str
+    mode: int
+
+
+class MachineSeen(Struct, frozen=True):
+    """What was seen of this machine when a user asked how all is.
+
+    state, state_mode: the state directory and its permission bits. state_why: why it cannot be
+        looked at; "": it can
+    open_files: keys and secrets that are not this user's alone
+    state_room: of its disk; None: the disk does not say
+    watches_most: how many directories all programs of this user may watch; None: no inotify
+    watched: how many this agent watches; None: no agent runs. unwatched: the folders of which not
+        all is watched
+    descriptors_most, descriptors_needed: file descriptors that a process may have, and that an
+        agent with these peers needs; descriptors_open: those of this agent; None: none runs, or
+        the system does not say
+    mtu_bytes: the largest packet that reaches a device whole, by its key, where that is known
+    """
+
+    state: str
+    state_mode: int
+    open_files: tuple[OpenFile, ...]
+    state_room: DiskRoom | None
+    watches_most: int | None
+    watched: int | None
+    unwatched: tuple[str, ...]
+    descriptors_most: int
+    descriptors_needed: int
+    descriptors_open: int | None
+    mtu_bytes: Mapping[bytes, int]
+    state_why: str = ""
+
+
+class DoctorAsked(Struct, frozen=True):
+    """A user asks how all is. asker: where the answer is sent."""
+
+    asker: bytes
+    machine: MachineSeen
+
+
 class TimePassed(Struct, frozen=True):
     """The loop woke up; deadlines are checked."""
 
@@ -580,6 +631,7 @@ Fact = (
     | MountChanged
     | CookieSeen
     | Asked
+    | DoctorAsked
     | TimePassed
     | LimitsSet
     | LocalRulesSet

@@ -21,6 +21,7 @@ from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.scan.lying import Lying
 from leftzmq.disk.scan.sighting import RulesRead, Sighting, SliceSighting
+from leftzmq.disk.share import ShareTraits
 from leftzmq.disk.trash.retention import Swept, TrashClock
 from leftzmq.errors import Problem, Refused, Stop
 from leftzmq.index.join_plan import JoinPlan
@@ -494,6 +495,20 @@ class ShareMeasured(Struct, frozen=True):
 
     folder: str
     free_bytes: int | None
+
+
+class ExamineShare(Struct, frozen=True):
+    """What can the file system of the share do? A user asks how all is."""
+
+    folder: str
+
+
+class ShareExamined(Struct, frozen=True):
+    """traits: None: that could not be found out. why: the error; "" else."""
+
+    folder: str
+    traits: ShareTraits | None
+    why: str = ""
 
 
 class MakeRoom(Struct, frozen=True):
@@ -1012,6 +1027,7 @@ Job = (
     | Resolve
     | LookForRoom
     | MeasureShare
+    | ExamineShare
     | MakeRoom
     | CountLosses
     | LookForIndexRoom
@@ -1052,6 +1068,7 @@ JobDone = (
     | CopyResolved
     | RoomSeen
     | ShareMeasured
+    | ShareExamined
     | RoomMade
     | LossesCounted
     | IndexRoomSeen

@@ -28,6 +28,7 @@ from leftzmq.sync.actions import (
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
+from leftzmq.sync.admin.health.doctor import Doctor
 from leftzmq.sync.admin.health.fleet import Fleet
 from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.admin.ignored import IgnoreQuestions
@@ -44,6 +45,7 @@ from leftzmq.sync.exchange.rate_limits import RateLimits
 from leftzmq.sync.facts import (
     Asked,
     BulkRestored,
+    DoctorAsked,
     Fact,
     FolderStopped,
     LimitsSet,
@@ -86,6 +88,7 @@ from leftzmq.wire.strict import Frame
 _FOR_ALL: Final = (
     Asked,
     BulkRestored,
+    DoctorAsked,
     PeerConnected,
     PeerForgot,
     PeerGreeted,
@@ -156,6 +159,7 @@ class Node:
         self._rate_limits = RateLimits(peers.by_key)
         self.event_batching = EventBatching()
         self._open = OpenQuestions()
+        self.doctor = Doctor(about, folders, peers)
         self._paused: frozenset[str] = frozenset()
         self._stirred: list[Applier | Downloader] = []
         self._now, self._wall_ns = 0.0, 0
@@ -175,6 +179,7 @@ class Node:
         routes.to(LimitsSet, self._on_limits_set)
         routes.to(PausesSet, self._on_pauses_set)
         routes.to(Asked, self._on_asked)
+        routes.to(DoctorAsked, self._on_doctor_asked)
         routes.to(JobBroke, _on_job_broke)
         DeviceRoutes(
             self.folders,
@@ -211,6 +216,7 @@ class Node:
             self.mode_adoption,
             self.peers,
             self.reports,
+            self.doctor,
             self._begin_anew,
         ).enter(routes)
         return routes
@@ -292,7 +298,7 @@ class Node:
         except IndexFailed as failed:
             # A machine that all folders share was interrupted: all folders begin anew, as after a
             # crash.
-            if isinstance(fact, Asked):
+            if isinstance(fact, Asked | DoctorAsked):
                 self._open.answered(fact.asker)  # the question is asked once more
             if isinstance(fact, _FOR_ALL):
                 facts.append(fact)
@@ -344,6 +350,7 @@ class Node:
         ]
         times += [self.reopening.deadline(), self.peers.deadline(), self.rosters.deadline()]
         times += [self.event_batching.deadline(), self.mode_adoption.deadline(now)]
+        times.append(self.doctor.deadline())
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
 
@@ -397,6 +404,7 @@ class Node:
         out += self.reopening.on_time_passed(now)
         out += self.peers.on_time_passed(now)
         out += self.rosters.on_time_passed(now)
+        out += self.doctor.on_time_passed(now)
         out += self.reports.on_time_passed(now)
         return out + self._heartbeat.on_time_passed(now)
 
@@ -424,12 +432,20 @@ class Node:
         may = self._open.opened(fact.asker)
         if fact.verb == "status":  # answered at once
             return [Answer(fact.asker, self.status())]
+        return self._if_it_may(fact.asker, may, lambda: self._answer(fact, now))
+
+    def _on_doctor_asked(self, fact: DoctorAsked, now: float) -> Outputs:
+        may = self._open.opened(fact.asker)
+        return self._if_it_may(fact.asker, may, lambda: self.doctor.on_doctor_asked(fact, now))
+
+    def _if_it_may(self, asker: bytes, may: bool, answer: Callable[[], Outputs]) -> Outputs:
+        """Decline a question where too many are open. may: whether its asker may ask one more."""
         if not may:
-            return [declined(fact.asker, "too many questions of yours are open", "", ASK_LATER)]
+            return [declined(asker, "too many questions of yours are open", "", ASK_LATER)]
         gone = self.wait_questions.give_up_one() if self._open.full else []
         if self._open.full and not gone:
-            return [declined(fact.asker, "too many questions are open", "", ASK_LATER)]
-        return gone + self._answer(fact, now)
+            return [declined(asker, "too many questions are open", "", ASK_LATER)]
+        return gone + answer()
 
     def _answer(self, fact: Asked, now: float) -> Outputs:
         if fact.verb == "wait":

@@ -216,6 +216,16 @@ class Bus:
         """Return False if the caller is gone."""
         return self._door is not None and self._door.answer(caller, message)
 
+    def path_mtus(self) -> dict[bytes, int]:
+        """Return the largest packet that reaches a device whole over each of its connections, in
+        bytes, by its key; only where the kernel says so."""
+        found: dict[bytes, int] = {}
+        for connection in self._connection_limits.of_devices():
+            size = connection.path_mtu()
+            if connection.device is not None and size is not None:
+                found[connection.device] = min(size, found.get(connection.device, size))
+        return found
+
     def rebind(self) -> None:
         """Close every connection that others made: the gate judges each of them anew."""
         self._bound.rebind()

@@ -43,9 +43,22 @@ def require(addresses: Iterable[int]) -> None:
     """
     _check(sys.platform, zmq.has("curve"), zmq.zmq_version_info(), zmq.zmq_version())
     _seed_routing_ids()
+    _limit_descriptors(needed_descriptors(addresses))
+
+
+def needed_descriptors(addresses: Iterable[int]) -> int:
+    """Return how many descriptors an agent may need. addresses: how many each peer has."""
     rivals = [max(0, min(count, MOST_AT_ONCE) - 1) for count in addresses]
     needed = len(rivals) * NEEDED_FOR_A_PEER + sum(rivals) * NEEDED_FOR_A_RIVAL
-    _limit_descriptors(NEEDED_DESCRIPTORS + needed)
+    return NEEDED_DESCRIPTORS + needed
+
+
+def descriptors_allowed() -> int:
+    """Return how many descriptors an agent that is started now could have open."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
 
 
 def descriptors() -> int:
@@ -84,7 +97,7 @@ def _limit_descriptors(needed: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    soft = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    soft = descriptors_allowed()
     if soft < needed:
         what = f"this process may have {soft} file descriptors, and needs {needed}"
         do = f"raise the limit: ulimit -n {needed} as root, or LimitNOFILE={needed} in the service"

@@ -258,22 +258,7 @@ def _find_differing(
     return jobs.DifferingFound(job.folder, job.number, winners)
 
 
-# ---- what people are shown -------------------------------------------------------------------
-
-
-def _measure(
-    context: FolderContext, reader: Reader, now_ns: int, job: jobs.MeasureShare
-) -> JobDone:
-    """A disk that does not say is no reason to stop the folder."""
-    try:
-        with context.root.folder("") as top:
-            return jobs.ShareMeasured(job.folder, top.free_bytes())
-    except OSError:
-        return jobs.ShareMeasured(job.folder, None)
-
-
 HANDLERS: Final[dict[type, Any]] = {
-    jobs.MeasureShare: _measure,
     jobs.FindDiffering: _find_differing,
     jobs.LookWhatLies: _look_what_lies,
     jobs.CountNotKept: _count_not_kept,

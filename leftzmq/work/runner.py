@@ -30,7 +30,7 @@ from leftzmq.tree.ignoring.share_rules import IgnoreRules
 from leftzmq.tree.path import folders_above
 from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.page import Page, cut_pages, seal
-from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs
+from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs, share_looks
 from leftzmq.work.folder_context import FolderContext
 
 PAGE_ENTRIES: Final = 48
@@ -206,6 +206,9 @@ class JobRunner:
     def _keep(self, context: FolderContext, job: Any) -> JobDone:
         return keep_jobs.run(context, self._reader(context), self._now_ns(), job)
 
+    def _look_at_share(self, context: FolderContext, job: Any) -> JobDone:
+        return share_looks.run(context, job)
+
     # -- applying, index and serving ------------------------------------------------------------
 
     def _apply(self, context: FolderContext, job: jobs.Apply) -> JobDone:
@@ -303,6 +306,7 @@ def _walked_nothing(job: jobs.Walk, stop: Stop) -> JobDone:
 _HANDLERS: dict[type, Any] = {
     **dict.fromkeys(fetch_jobs.HANDLERS, JobRunner._fetch),
     **dict.fromkeys(keep_jobs.HANDLERS, JobRunner._keep),
+    **dict.fromkeys(share_looks.HANDLERS, JobRunner._look_at_share),
     jobs.Walk: JobRunner._walk,
     jobs.Look: JobRunner._look,
     jobs.CutSlice: JobRunner._cut,

@@ -93,6 +93,11 @@ class Watcher:
         it."""
         return self._source is not None and self._source.is_whole
 
+    @property
+    def count(self) -> int:
+        """How many directories are watched, as far as the system counts them."""
+        return 0 if self._source is None else self._source.count
+
     def start(self) -> None:
         """Begin. All changes in the share after this call returns are reported. Blocks until every
         folder is watched. Raises OSError if the share cannot be opened."""

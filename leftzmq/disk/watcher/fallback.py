@@ -28,6 +28,7 @@ class Fallback(FileSystemEventHandler):
     """Reports changes below `base`, an absolute path."""
 
     is_whole = False
+    count = 0  # this system counts none
 
     def __init__(self, base: str, report: Reporter) -> None:
         self._base, self._report = base.rstrip("/") + "/", report

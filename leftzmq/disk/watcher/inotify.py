@@ -113,6 +113,11 @@ class Inotify(InotifyFD):
         """Whether every change in the share is reported. Other threads read this."""
         return self._complete and self._cookies >= 0 and not self._polled and not self._broken
 
+    @property
+    def count(self) -> int:
+        """How many watches there are. Other threads read this."""
+        return len(self._watches) + (self._cookies >= 0)
+
     # ---- the thread ---------------------------------------------------------------------------
 
     def run(self) -> None:

@@ -53,6 +53,9 @@ class Watches:
         self.top = Watch(-1, None, "")
         self._by_number: dict[int, Watch] = {}
 
+    def __len__(self) -> int:
+        return len(self._by_number)
+
     def __iter__(self) -> Iterator[Watch]:
         return iter(self._by_number.values())
 

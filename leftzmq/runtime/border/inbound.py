@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from leftzmq.errors import LeftError, Refusal
 from leftzmq.runtime.border.seals import Seals
 from leftzmq.runtime.event_log import EventLog, Teller
-from leftzmq.sync.facts import Asked, Fact, StrangerRefused
+from leftzmq.sync.facts import Asked, DoctorAsked, Fact, MachineSeen, StrangerRefused
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport.decode import AdminAsk, EpochKeySealed, RosterSealed, SealedArrived, read
 from leftzmq.transport.frames import Knocked, Raw, RawFrame
@@ -60,6 +60,7 @@ class Inbound:
     """One per agent.
 
     admit: checks a frame of a device before it is decoded; returns the refusal, if there is one
+    machine: returns what is seen of this machine now
     clock: returns monotonic seconds
     """
 
@@ -73,12 +74,13 @@ class Inbound:
         event_log: EventLog,
         replies: Replies,
         teller: Teller,
+        machine: Callable[[], MachineSeen],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._admit, self._seals, self._desk = admit, seals, desk
         self._follower, self._pauses = follower, pauses
         self._event_log, self._replies, self._teller = event_log, replies, teller
-        self._clock = clock
+        self._machine, self._clock = machine, clock
 
     def fact_of(self, raw: Raw) -> Fact | None:
         """Return the fact in what the bus returned; None if no machine needs it."""
@@ -104,6 +106,8 @@ class Inbound:
             case AdminAsk(asker, "reload", _):
                 self._replies.answer(asker, encode_reply(self._reloaded().fields()))
                 return None
+            case AdminAsk(asker, "doctor", _):
+                return DoctorAsked(asker, self._machine())
             case AdminAsk(asker, verb, fields) if self._desk.knows(verb):
                 self._replies.answer(asker, encode_reply(self._desk.answer(verb, fields)))
                 return None

@@ -13,6 +13,7 @@ from msgspec import Struct
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.health.doctor import Doctor
 from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
@@ -27,6 +28,7 @@ from leftzmq.sync.jobs import (
     JobStopped,
     OpenStaging,
     ReadChunks,
+    ShareExamined,
     ShareMeasured,
     StageSmall,
     WriteChunks,
@@ -54,6 +56,7 @@ class FolderRoutes(Struct, frozen=True):
     mode_adoption: ModeAdoption
     peers: Peers
     reports: Reports
+    doctor: Doctor
     begin: Callable[[Folder, float], Outputs]
 
     def enter(self, routes: Routes) -> None:
@@ -65,6 +68,7 @@ class FolderRoutes(Struct, frozen=True):
         to(FolderTakenOff, self.reopening.on_folder_taken_off)
         to(HoldEnded, self._on_hold_ended)
         routes.to_folder(ShareMeasured, lambda folder: self.reports.on_share_measured)
+        routes.to_folder(ShareExamined, lambda folder: self.doctor.on_share_examined)
         to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
 
     def _on_folder_stopped(self, fact: FolderStopped, now: float) -> Outputs:
@@ -83,7 +87,7 @@ class FolderRoutes(Struct, frozen=True):
         self.reopening.on_folder_stopped(fact, now)
         self.peers.on_folder_stopped(now)
         self.reports.on_folder_stopped(folder.id)
-        return out
+        return out + self.doctor.on_folder_stopped(folder.id, now)
 
     def _ended(self, folder: Folder, fact: FolderStopped, now: float) -> Outputs:
         """The folder is stopped already. A reason that cannot pass replaces one that can. Where the

@@ -12,7 +12,7 @@ over a connection, nor why a device is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -135,6 +135,12 @@ class ConnectionLimits:
     def has_seen(self, device: DeviceKey) -> bool:
         """Return whether a connection of this device is open, as far as we know."""
         return device in self._of_device
+
+    def of_devices(self) -> Iterator[PeerConnection]:
+        """The connections that devices made, and those that we made to them."""
+        for those in self._of_device.values():
+            yield from those
+        yield from self._dialed()
 
     def accepted(self, kind: Socket, descriptor: int, port: int, now: float) -> None:
         """libzmq accepted a connection at this port of ours; it may be gone already."""

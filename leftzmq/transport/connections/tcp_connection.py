@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket as tcp
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,13 @@ from leftzmq.transport.connections.ends import ConnectionEnds
 
 _BYTES_RECEIVED: Final = struct.Struct("=Q")
 _BYTES_RECEIVED_AT: Final = 128  # in struct tcp_info of Linux 4.1 and later
+_PATH_MTU: Final[dict[int, tuple[int, int]]] = (
+    # IP_MTU and IPV6_MTU of Linux (ip(7), ipv6(7)); Python has no names for them.
+    {tcp.AF_INET: (tcp.IPPROTO_IP, 14), tcp.AF_INET6: (tcp.IPPROTO_IPV6, 24)}
+    if sys.platform == "linux"
+    else {}
+)
+"""By the family of a socket: level and option."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +51,20 @@ class TcpConnection:
                 if (borrowed.getsockname(), borrowed.getpeername()) != self._both:
                     return None
                 return _received(borrowed)
+        except OSError:
+            return None
+
+    def path_mtu(self) -> int | None:
+        """Return the largest packet, in bytes, that the kernel sends whole to the other end. None:
+        it does not say, or the connection is gone."""
+        option = _PATH_MTU.get(self.ends.family)
+        if option is None:
+            return None
+        try:
+            with _borrowed(self.descriptor, self.ends.family) as borrowed:
+                if (borrowed.getsockname(), borrowed.getpeername()) != self._both:
+                    return None
+                return borrowed.getsockopt(*option) or None
         except OSError:
             return None
 

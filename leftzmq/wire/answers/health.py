@@ -34,3 +34,18 @@ class FleetShown(Reply, frozen=True, kw_only=True):
 
     folder: str
     devices: list[FleetDevice]
+
+
+class FindingShown(Reply, frozen=True, kw_only=True):
+    """check: what was looked at; state: good, note or bad. about: the device, folder or path that
+    it concerns, or empty. cure: what to do about it; empty where nothing is to be done."""
+
+    check: str
+    state: str
+    about: str
+    text: str
+    cure: str
+
+
+class DoctorShown(Reply, frozen=True, kw_only=True):
+    findings: list[FindingShown]

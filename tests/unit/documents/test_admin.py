@@ -27,7 +27,9 @@ from leftzmq.sync.download.transfer import TransferPhase
 from leftzmq.sync.facts import (
     Asked,
     CookieSeen,
+    DoctorAsked,
     LocalRulesSet,
+    MachineSeen,
     Stranger,
     StrangerRefused,
     TimePassed,
@@ -50,6 +52,9 @@ DESK_READERS = [f"asked.{name}" for name in vars(AskedFields) if not name.starts
 EVERY = "Every answer"
 TYPED = {"reload": Reloaded}
 """Answers that neither a machine nor the pairing desk gives."""
+
+MACHINE = MachineSeen("/state", 0o700, (), None, None, 0, (), 4096, 3600, 20, {})
+"""What a machine shows of itself."""
 
 _ITEMS = {dict: "maps", list: "lists", str: "text"}
 
@@ -288,6 +293,7 @@ class Story:
     def of_lists(self) -> None:
         self.ask(self.a, "problems")
         self.ask(self.a, "fleet")
+        self.of_all_that_is_looked_at()
         for wish in ("file", "both"):
             (copy, *_) = self.ask(self.a, "conflicts list")["copies"]
             self.ask(self.a, "conflicts show", path=copy["copy"])
@@ -298,6 +304,13 @@ class Story:
         for name in ("gone", "old"):
             self.ask(self.b, "trash restore", path=name)
         self.scan()
+
+    def of_all_that_is_looked_at(self) -> None:
+        """What inbound makes of `doctor` is a fact of its own."""
+        before = len(self.a.answers)
+        self.a.take(DoctorAsked(b"x", MACHINE))
+        self.mesh.settle(20)
+        note(self.seen.setdefault("doctor", {}), self.a.answers[before])
 
     def of_what_is_ignored(self) -> None:
         self.a.write(".leftignore", b"build/\n[open\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import zmq
 
@@ -19,6 +21,7 @@ from leftzmq.sync.facts import (
     Subscribed,
 )
 from leftzmq.sync.link import Link, Way
+from leftzmq.transport.connections import tcp_connection
 from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
 from leftzmq.transport.frames import RawFrame
 from leftzmq.transport.server_sockets import Listening
@@ -355,3 +358,23 @@ def test_one_turn_takes_a_bounded_number_of_messages_of_each_socket(tmp_path):
         until(lambda: len(b.of(RawFrame)) > 0, b)
         assert len(b.of(RawFrame)) <= 64
         until(lambda: len(b.of(RawFrame)) == 101, b)
+
+
+def test_the_packets_that_a_device_gets_whole_are_known_on_both_sides(tmp_path):
+    with sides(tmp_path, 2) as (a, b):
+        a.bus.send(connect(a, b), Bye("hello"))
+        until(lambda: messages(b), a, b)
+        for side, other in ((a, b), (b, a)):
+            (size,) = side.bus.path_mtus().values()
+            assert [*side.bus.path_mtus()] == [other.device]
+            mtu = int(Path("/sys/class/net/lo/mtu").read_text())
+            assert size == min(mtu, 65_535)  # the longest packet of IPv4
+        a.bus.undial(b.device)
+        assert a.bus.path_mtus() == {}
+
+
+def test_where_the_system_does_not_say_nothing_is_said_of_packets(tmp_path, monkeypatch):
+    monkeypatch.setattr(tcp_connection, "_PATH_MTU", {})
+    with sides(tmp_path, 2) as (a, b):
+        connect(a, b)
+        assert a.bus.path_mtus() == {}

@@ -15,7 +15,9 @@ from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.sync.actions import Tell
 from leftzmq.sync.facts import (
     Asked,
+    DoctorAsked,
     LinkOpened,
+    MachineSeen,
     MessageArrived,
     StrangerRefused,
 )
@@ -42,6 +44,9 @@ CAME, DIALED = Link(B, Way.CAME, b"\0route"), Link(B, Way.DIALED)
 TAG, SEALED = b"t" * 16, b"s" * 72
 
 
+MACHINE = MachineSeen("/state", 0o700, (), None, None, 0, (), 4096, 3600, 20, {})
+
+
 class Pausing:
     """What answers about pauses."""
 
@@ -64,7 +69,16 @@ class Around:
         parts: Any = self
         teller = Teller(self.event_log, self, self, lambda: 1.0, lambda: 2.0)
         self.inbound = Inbound(
-            self.admit, parts, self, self, Pausing(), self.event_log, self, teller, lambda: 7.0
+            self.admit,
+            parts,
+            self,
+            self,
+            Pausing(),
+            self.event_log,
+            self,
+            teller,
+            lambda: MACHINE,
+            lambda: 7.0,
         )
 
     def fact(self, raw: Raw) -> object:
@@ -196,6 +210,11 @@ def test_questions_go_to_the_desk_to_the_machines_or_are_answered_here(around: A
     around.fact(RawAsk(b"me", encode_ask("events", {"after": "nonsense"})))
     ((_, again),) = around.takes()  # type: ignore[misc]
     assert again == reply, "what is no number is 0"
+
+
+def test_who_asks_how_all_is_is_answered_with_what_the_machine_shows(around: Around) -> None:
+    asked = around.fact(RawAsk(b"us", encode_ask("doctor", {"any": "thing"})))
+    assert asked == DoctorAsked(b"us", MACHINE)
 
 
 def test_monitors_hear_what_the_log_hears() -> None:
