@@ -38,7 +38,7 @@ def test_who_greets_and_leaves_without_end_fills_no_log(how: str) -> None:
         serves(stage, figures)
 
 
-@pytest.mark.parametrize("how", ["subscriptions", "other-topics", "welcome"])
+@pytest.mark.parametrize("how", ["subscriptions", "other-topics", "welcome", "reports"])
 def test_who_says_the_same_thing_without_end_is_dropped_by_name(how: str) -> None:
     with Fortress(1) as stage:
         stage.begin()

@@ -55,11 +55,13 @@ from leftzmq.wire import page as pages
 from leftzmq.wire.check import to_wire
 from leftzmq.wire.codec import Socket, decode, encode
 from leftzmq.wire.messages import (
+    MAX_FOLDERS,
     MAX_PAGE_ENTRIES,
     Ask,
     Bye,
     Chunks,
     FolderHello,
+    FolderReport,
     Get,
     Have,
     Hello,
@@ -68,6 +70,7 @@ from leftzmq.wire.messages import (
     News,
     Open,
     Refusing,
+    Report,
     Want,
 )
 from leftzmq.wire.page import Page
@@ -618,6 +621,7 @@ def in_any_order(raid: Raid, raider: Raider) -> Callable[[], None]:
         IndexPage(raider.keys.tag, raider.seal(page)),
         News(raider.keys.tag, raider.seal(msgspec.structs.replace(page, whole=False))),
         Have(raider.keys.tag, bytes(32), b"\1"),
+        Report("9", 0, "refuses", "", [FolderReport(raider.keys.tag, "idle", None)]),
         Bye("for no reason"),
     ]
 
@@ -777,6 +781,21 @@ def haves(raid: Raid) -> None:
         bitmap = b"\xaa" * 1024
         while True:
             yield (encode(Have(raider.keys.tag, os.urandom(32), bitmap)),)
+
+    pour(raid, Socket.CONTROL, messages)
+
+
+@flood("reports")
+def reports(raid: Raid) -> None:
+    """As long as a report may be, of folders that nobody has, full of what steers a terminal."""
+
+    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+        steers = "\x1b[2J" * 16
+        while True:
+            rows = [FolderReport(os.urandom(16), steers, 2**60) for _ in range(MAX_FOLDERS)]
+            rows[0] = replace(rows[0], tag=raider.keys.tag)
+            said = Report(steers, 2**63 - 1, steers, steers * 4, rows)
+            yield (encode(said),)
 
     pour(raid, Socket.CONTROL, messages)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from leftzmq.errors import StopCause
 from leftzmq.sync.actions import Outputs, Send, Work
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import MeasureShare, ShareMeasured
@@ -19,6 +20,7 @@ from leftzmq.wire.messages import Capability, FolderReport, Report
 
 REPORT_PERIOD_S: Final = 60.0
 _MAX_WHY_LETTERS: Final = 256  # of a ShortText
+_LEFT: Final = (StopCause.REMOVED, StopCause.PUT_OUT)
 
 
 class Reports:
@@ -68,7 +70,7 @@ class Reports:
         rows = [
             FolderReport(folder.epochs.first.tag, folder.state.value, self._free.get(folder.id))
             for folder in self._folders.values()
-            if folder.id in proved
+            if folder.id in proved and not _has_left(folder)
         ]
         if not rows:
             return []
@@ -104,3 +106,8 @@ class Reports:
         ]
         self._measuring.update(due)
         return [Work(MeasureShare(id)) for id in due]
+
+
+def _has_left(folder: Folder) -> bool:
+    """Whether this device is no member of the folder any more: it says nothing of it."""
+    return folder.stopped is not None and folder.stopped.cause in _LEFT

@@ -179,7 +179,7 @@ class Orders:
 NAMES = [
     *(f"{way} {what}" for way in ("dialed", "came") for what in (
         "hello", "welcome", "refusing", "bye", "index_since", "have", "reading", "giving", "done",
-        "open", "get", "closed", "page", "news",
+        "report", "open", "get", "closed", "page", "news",
     )),
     "dialed opened", "came bulk closed", "bulk restored", "dial failed",
 ]  # fmt: skip

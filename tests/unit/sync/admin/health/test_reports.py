@@ -138,13 +138,19 @@ def test_a_disk_that_does_not_say_stops_nothing(
 
 def test_a_stopped_folder_is_told_as_stopped(mesh: Mesh) -> None:
     a, b = pair(mesh)
-    a.take(FolderStopped(FOLDER, Stop(StopCause.REMOVED, "it was taken off")))
+    a.take(FolderStopped(FOLDER, Stop(StopCause.INDEX_BROKEN, "it is broken")))
     while mesh.step():
         pass
-    a.node.reports.on_peer_greeted(b.key)
     (send,) = a.node.reports.on_peer_greeted(b.key)
     assert isinstance(send, Send) and isinstance(send.message, Report)
     assert send.message.folders == [FolderReport(a.keys.tag, "stopped", None)]
+
+
+@pytest.mark.parametrize("cause", [StopCause.REMOVED, StopCause.PUT_OUT])
+def test_of_a_folder_that_this_device_left_nothing_is_told(mesh: Mesh, cause: StopCause) -> None:
+    a, b = pair(mesh)
+    a.folder.stopped = Stop(cause, "it is no member any more")
+    assert a.node.reports.on_peer_greeted(b.key) == []
 
 
 def test_how_we_dial_a_device_is_told_in_the_words_of_status(mesh: Mesh) -> None:
