@@ -100,7 +100,9 @@ def _clock(one: FleetDevice) -> str:
     """Return how much its clock is ahead: "+0.2 s"; below 100 s with a tenth."""
     if one.is_us or one.clock_ms is None:
         return UNKNOWN
-    seconds = one.clock_ms / 1000
+    seconds = round(one.clock_ms / 1000, 1)
+    if not seconds:
+        return "0.0 s"
     return f"{seconds:+.1f} s" if abs(seconds) < 100 else f"{seconds:+,.0f} s"
 
 

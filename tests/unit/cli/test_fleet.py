@@ -74,6 +74,14 @@ def test_each_device_is_one_line_of_each_table(width: int) -> None:
     assert lines[10] == "gamma-laptop: nobody answers at tcp://192.0.2.7:7707"
 
 
+@pytest.mark.parametrize(
+    ("clock_ms", "text"),
+    [(49, "0.0 s"), (-49, "0.0 s"), (51, "+0.1 s"), (-1500, "-1.5 s"), (3_600_000, "+3,600 s")],
+)
+def test_how_much_a_clock_is_ahead(clock_ms: int, text: str) -> None:
+    assert text in shown(device("beta", clock_ms=clock_ms)).splitlines()[4]
+
+
 def test_one_that_was_never_seen_has_no_date() -> None:
     assert shown(unknown("old", last_seen=None)).splitlines()[1].split()[-1] == "-"
 

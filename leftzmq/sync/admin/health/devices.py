@@ -56,7 +56,7 @@ class DeviceSeen(Struct, frozen=True):
 
     dialing, dialing_why: how our own dialing of it stands, as Peers.dialing returns it
     away, away_why: why it is not connected; None: not known, or it is connected
-    said: None: it said nothing, or is not connected now
+    said: None: it said nothing
     mtu_bytes: the largest packet that reaches it whole; None: not known
     """
 

@@ -104,7 +104,7 @@ class Doctor:
         connected = peer.state is PeerPhase.CONNECTED
         word, why = self._peers.dialing(peer.key)
         said = None
-        if connected and peer.heard is not None:
+        if peer.heard is not None:
             report = peer.heard.report
             said = SelfSaid(report.program, report.dialing, report.dialing_why, peer.heard.clock_ms)
         return DeviceSeen(

@@ -204,6 +204,13 @@ def test_a_share_that_does_not_answer_keeps_nobody_waiting(mesh: Mesh) -> None:
     assert len(a.answers) == before + 3, "its answer, though late, is the next question's"
 
 
+def test_each_question_has_the_shares_looked_at_anew(mesh: Mesh) -> None:
+    a, _ = pair(mesh)
+    assert doctor(mesh, a)["share", FOLDER]["state"] == "good"
+    (a.share / ".left" / "marker").rename(a.share / ".left" / "elsewhere")
+    assert doctor(mesh, a)["share", FOLDER]["state"] == "bad"
+
+
 def test_a_folder_that_stops_meanwhile_is_answered_for_at_once(mesh: Mesh) -> None:
     a, _ = pair(mesh)
     Held(a, ExamineShare)
