@@ -318,6 +318,7 @@ class Peers:
             case Refusing() as refusing:
                 return self._refusing(peer, refusing, now)
             case Bye() as bye:
+                peer.said_goodbye = True
                 gone = LinkClosed(fact.link, bye.reason or "it said goodbye")
                 return self._closed(gone, Away.STOPPED, now)
             case Open() if fact.link.way is Way.CAME:
@@ -544,7 +545,7 @@ class Peers:
         peer.folders, peer.other_ids = shared, others
         peer.move(PeerMove.GREETED)
         out = self._halted(peer, said)
-        peer.away, peer.told = None, None
+        peer.away, peer.told, peer.said_goodbye = None, None, False
         if was is not PeerPhase.CONNECTED:
             peer.since = now
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))

@@ -98,6 +98,7 @@ class Peer:
     undialed, undialed_why: why our own dialing of it failed last; None: it has not, or is open now
     seen: when it was CONNECTED last (monotonic seconds); None: not since we began
     heard: what it said of itself last
+    said_goodbye: whether it stopped in an orderly way and did not come back since
     """
 
     key: DeviceKey
@@ -130,6 +131,7 @@ class Peer:
     undialed_why: str = ""
     seen: float | None = None
     heard: HeardReport | None = None
+    said_goodbye: bool = False
 
     @property
     def greeted(self) -> bool:

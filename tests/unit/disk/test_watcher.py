@@ -758,3 +758,16 @@ def test_what_is_to_be_watched_anew_is_reported_without_inotify_too(share: Path)
         seen.wait_for(Watched("d"))
     finally:
         seen.watcher.stop()
+
+
+def test_how_many_directories_are_watched(tmp_path: Path) -> None:
+    for name in ("a/b", "c"):
+        (tmp_path / name).mkdir(parents=True)
+    watcher = Watcher(tmp_path, lambda report: None)
+    assert watcher.count == 0
+    watcher.start()
+    try:
+        assert watcher.count == 4
+    finally:
+        watcher.stop()
+    assert watcher.count == 0

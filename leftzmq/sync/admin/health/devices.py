@@ -40,6 +40,8 @@ _CURES: Final[dict[Away, str]] = {
 }
 _AT_REST: Final = frozenset((Away.PAUSED, Away.STOPPED))
 """Somebody wanted it so."""
+_AFTER_GOODBYE: Final = frozenset((Away.NOBODY_ANSWERS, Away.LOST))
+"""What is seen of a device that was stopped in an orderly way, as soon as it is dialed again."""
 
 
 class SelfSaid(Struct, frozen=True):
@@ -57,6 +59,7 @@ class DeviceSeen(Struct, frozen=True):
     dialing, dialing_why: how our own dialing of it stands, as Peers.dialing returns it
     away, away_why: why it is not connected; None: not known, or it is connected
     said: None: it said nothing
+    said_goodbye: whether it stopped in an orderly way and did not come back since
     mtu_bytes: the largest packet that reaches it whole; None: not known
     """
 
@@ -68,6 +71,7 @@ class DeviceSeen(Struct, frozen=True):
     away_why: str = ""
     said: SelfSaid | None = None
     mtu_bytes: int | None = None
+    said_goodbye: bool = False
 
 
 def reached(device: DeviceSeen) -> list[FindingShown]:
@@ -76,6 +80,9 @@ def reached(device: DeviceSeen) -> list[FindingShown]:
     if not device.connected:
         if device.away is None:
             return [Finding.BEING_DIALED.about(name)]
+        if device.said_goodbye and device.away in _AFTER_GOODBYE:
+            why, cure = f"it said goodbye; {device.away_why}", _cure(Away.STOPPED, name)
+            return [Finding.AT_REST.about(name, why=why, cure=cure)]
         kind = Finding.AT_REST if device.away in _AT_REST else Finding.NOT_CONNECTED
         return [kind.about(name, why=device.away_why, cure=_cure(device.away, name))]
     if device.dialing == REACHED:

@@ -116,6 +116,7 @@ class Doctor:
             peer.away_why,
             said,
             mtus.get(peer.key),
+            peer.said_goodbye,
         )
 
 

@@ -69,6 +69,18 @@ def test_not_connected(away: Away) -> None:
     assert one.text == "it is not connected: so" and one.cure
 
 
+@pytest.mark.parametrize("away", [Away.NOBODY_ANSWERS, Away.LOST])
+def test_who_said_goodbye_is_at_rest_also_when_nobody_answers(away: Away) -> None:
+    seen = replace(AWAY, away=away, away_why="nobody answers at x", said_goodbye=True)
+    one = only(devices.reached(seen), Finding.AT_REST)
+    assert one.text.endswith("it said goodbye; nobody answers at x")
+
+
+def test_who_said_goodbye_and_refuses_us_now_is_not_at_rest() -> None:
+    seen = replace(AWAY, away=Away.REFUSED_OUR_KEY, away_why="so", said_goodbye=True)
+    only(devices.reached(seen), Finding.NOT_CONNECTED)
+
+
 @pytest.mark.parametrize("away", Away)
 def test_every_reason_has_a_cure_also_where_the_device_dials_us(away: Away) -> None:
     (one,) = devices.reached(replace(BETA, dialing=away.value, dialing_why="so"))

@@ -23,7 +23,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import ExamineShare, ShareExamined
 from leftzmq.sync.link import Link, Way
-from leftzmq.wire.messages import Report
+from leftzmq.wire.messages import Bye, Report
 from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
@@ -102,6 +102,21 @@ def test_what_a_device_said_before_it_went_away_counts_no_more(mesh: Mesh) -> No
     assert {check for check, about in found if about == "B"} == {"reached"}
     assert found["reached", "B"]["state"] == "bad"
     assert found["reached", "B"]["text"].endswith("nobody answers at tcp://192.0.2.7:1")
+
+
+def test_who_was_stopped_in_an_orderly_way_is_at_rest_until_it_is_back(mesh: Mesh) -> None:
+    a, b = pair(mesh)
+    a.handle(MessageArrived(Link(b.key, Way.DIALED), Bye("it was stopped")))
+    b.kill()
+    mesh.settle(5)
+    a.handle(DialFailed(b.key, "nobody answers at x", Away.NOBODY_ANSWERS))
+    assert doctor(mesh, a)["reached", "B"]["state"] == "note"
+    b.start()
+    mesh.settle(5)
+    assert doctor(mesh, a)["reached", "B"]["state"] == "good"
+    b.kill()
+    mesh.settle(5)
+    assert doctor(mesh, a)["reached", "B"]["state"] == "bad", "it said nothing this time"
 
 
 def test_who_is_connected_by_its_own_link_alone_reaches_us(mesh: Mesh) -> None:
