@@ -30,6 +30,9 @@ MAX_ASKS: Final = 1024  # chunks in one get
 MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; the start of longer ones
 MAX_CAPABILITIES: Final = 64
 MAX_WORD_LETTERS: Final = 64  # of a state or a version that is shown
+MAX_TEXT_LETTERS: Final = 256
+MAX_OFFSET: Final = 2**60
+MAX_UNIX_NS: Final = 2**63 - 1
 MAX_RANGES: Final = 64  # of versions that users let pass
 MAX_PART_STATEMENTS: Final = 128  # of a roster; one part is one turn of the loop
 NEWS_TOPIC: Final = b"n"
@@ -40,11 +43,11 @@ Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Bytes72 = Annotated[bytes, Meta(min_length=72, max_length=72)]
 Bytes80 = Annotated[bytes, Meta(min_length=80, max_length=80)]
 Sequence = Annotated[int, Meta(ge=0, le=2**53)]
-Offset = Annotated[int, Meta(ge=0, le=2**60)]
+Offset = Annotated[int, Meta(ge=0, le=MAX_OFFSET)]
 ChunkLength = Annotated[int, Meta(ge=0, le=MAX_CHUNK_BYTES)]
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-ShortText = Annotated[str, Meta(max_length=256)]
+ShortText = Annotated[str, Meta(max_length=MAX_TEXT_LETTERS)]
 ShownWord = Annotated[str, Meta(max_length=MAX_WORD_LETTERS)]
 CanDo = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=MAX_CAPABILITIES)]
 """Names of capabilities; a name that the receiver does not know is ignored."""
@@ -246,7 +249,7 @@ class Report(Struct, frozen=True, array_like=True, tag=15):
     """
 
     program: ShownWord
-    unix_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    unix_ns: Annotated[int, Meta(ge=0, le=MAX_UNIX_NS)]
     dialing: ShownWord
     dialing_why: ShortText
     folders: Annotated[list[FolderReport], Meta(max_length=MAX_FOLDERS)]

@@ -16,10 +16,16 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import MeasureShare, ShareMeasured
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
-from leftzmq.wire.messages import Capability, FolderReport, Report
+from leftzmq.wire.messages import (
+    MAX_OFFSET,
+    MAX_TEXT_LETTERS,
+    MAX_UNIX_NS,
+    Capability,
+    FolderReport,
+    Report,
+)
 
 REPORT_PERIOD_S: Final = 60.0
-_MAX_WHY_LETTERS: Final = 256  # of a ShortText
 _LEFT: Final = (StopCause.REMOVED, StopCause.PUT_OUT)
 
 
@@ -75,14 +81,16 @@ class Reports:
         if not rows:
             return []
         word, why = self._peers.dialing(device)
-        why = why[:_MAX_WHY_LETTERS]
-        return [Send(link, Report(self._program, self._unix_ns(), word, why, rows))]
+        why = why[:MAX_TEXT_LETTERS]
+        unix_ns = min(max(0, self._unix_ns()), MAX_UNIX_NS)  # a clock may stand before 1970
+        return [Send(link, Report(self._program, unix_ns, word, why, rows))]
 
     def on_share_measured(self, fact: ShareMeasured, now: float) -> Outputs:
         """The first figure of a folder is told at once to those who share it."""
         self._measuring.discard(fact.folder)
         is_first = fact.folder not in self._free
-        self._free[fact.folder] = fact.free_bytes
+        free = fact.free_bytes  # some network file systems say more than any disk can hold
+        self._free[fact.folder] = None if free is None else min(max(0, free), MAX_OFFSET)
         if not is_first:
             return []
         told = (

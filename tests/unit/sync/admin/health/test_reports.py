@@ -18,10 +18,12 @@ from leftzmq.sync.facts import (
     MessageArrived,
     PausesSet,
     PeerUnlisted,
+    TimePassed,
 )
 from leftzmq.sync.jobs import MeasureShare, ShareMeasured
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.peer_state import HeardReport
+from leftzmq.wire.codec import Socket, decode, encode
 from leftzmq.wire.messages import (
     OUR_CAPABILITIES,
     VERSION,
@@ -121,6 +123,35 @@ def test_room_that_is_known_first_is_told_at_once_and_then_only_by_the_minute(
     while mesh.step():
         pass
     assert len(reports(a)) == after
+
+
+@pytest.mark.parametrize(("free", "told"), [(2**64, 2**60), (-5, 0)])
+def test_a_disk_that_says_what_cannot_be_gets_nobody_dropped(
+    tmp_path: Path, free: int, told: int
+) -> None:
+    mesh = Mesh(tmp_path, "AB")
+    a, b = pair(mesh)
+    held = Held(a, MeasureShare)
+    for device in (a, b):
+        device.start()
+    mesh.settle(5)
+    assert held.jobs
+    a.take(ShareMeasured(FOLDER, free))
+    while mesh.step():
+        pass
+    assert heard(b, a).report.folders[0].free_bytes == told
+
+
+@pytest.mark.parametrize("started_ns", [-(10**18), 2**70])
+def test_a_clock_that_stands_anywhere_gets_nobody_dropped(mesh: Mesh, started_ns: int) -> None:
+    a, b = pair(mesh)
+    mesh.started_ns = started_ns
+    a.take(TimePassed())
+    while mesh.step():
+        pass
+    (send,) = a.node.reports.on_peer_greeted(b.key)
+    assert isinstance(send, Send) and isinstance(send.message, Report)
+    assert decode(encode(send.message), Socket.CONTROL) == send.message
 
 
 def test_a_disk_that_does_not_say_stops_nothing(
