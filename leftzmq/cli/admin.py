@@ -18,9 +18,11 @@ from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
 from leftzmq.cli.paths.conflicts import add_conflicts, conflicts
 from leftzmq.cli.paths.ignored import add_ignored, ignored
+from leftzmq.cli.paths.plan import add_plan, plan
 from leftzmq.cli.paths.problems import add_problems, problems
 from leftzmq.cli.paths.trash import add_trash, trash
 from leftzmq.cli.paths.wanted import add_wanted, want
+from leftzmq.cli.paths.why import add_why, why
 from leftzmq.cli.service.pause import add_pause, pause
 from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
@@ -87,6 +89,10 @@ def _main(arguments: Sequence[str] | None) -> int:
             return problems(options)
         case "get" | "drop":
             return want(options)
+        case "why":
+            return why(options)
+        case "plan":
+            return plan(options)
         case "ignored":
             return ignored(options)
         case "conflicts":
@@ -137,6 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     add_wait(commands)
     add_pause(commands)
     add_problems(commands)
+    add_why(commands)
+    add_plan(commands)
     add_ignored(commands)
     add_wanted(commands)
     add_trash(commands)

@@ -310,6 +310,18 @@ class Reader:
             groups.pop()
         return groups
 
+    def paths_lacked(self, mask: int, after: bytes, limit: int) -> tuple[list[bytes], bytes | None]:
+        """Look at the next `limit` rows in path order after the sort key `after`. Returns the sort
+        keys of those whose version no device of these bits has; and the last key that was looked
+        at, None: there are no more rows."""
+        found = self._ask(
+            "SELECT path, holders & ? = 0 FROM version INDEXED BY version_path"
+            " WHERE path > ? ORDER BY path LIMIT ?",
+            (mask, after, limit),
+        ).fetchall()
+        lacked = dict.fromkeys(key for key, is_lacked in found if is_lacked)
+        return list(lacked), found[-1][0] if len(found) == limit else None
+
     def lacking(
         self, mask: int, path: str, limit: int, silent: int = 0, done: int = 0
     ) -> tuple[int, int, tuple[str, ...]]:

@@ -17,13 +17,14 @@ from msgspec import Struct
 from leftzmq.content.lists import Expansion, Rows
 from leftzmq.disk.apply.outcome import Outcome
 from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
-from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return
+from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return, Trashed
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.scan.lying import Lying
 from leftzmq.disk.scan.sighting import RulesRead, Sighting, SliceSighting
 from leftzmq.disk.share import ShareTraits
 from leftzmq.disk.trash.retention import Swept, TrashClock
 from leftzmq.errors import Problem, Refused, Stop
+from leftzmq.index.change_plan import ChangePlan, PlanScope
 from leftzmq.index.join_plan import JoinPlan
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.accepted import NOTHING, Accepted
@@ -780,6 +781,21 @@ class JoinPlanRead(Struct, frozen=True):
     plan: JoinPlan
 
 
+class ReadChangePlan(Struct, frozen=True):
+    """Go on with what would happen now by one slice of the index (index/change_plan)."""
+
+    folder: str
+    number: int
+    plan: ChangePlan
+    scope: PlanScope
+
+
+class ChangePlanRead(Struct, frozen=True):
+    folder: str
+    number: int
+    plan: ChangePlan
+
+
 # -- what is ignored -------------------------------------------------------------------------------
 
 
@@ -795,6 +811,26 @@ class LyingSeen(Struct, frozen=True):
     folder: str
     number: int
     lies: Lying
+
+
+class LookForWhy(Struct, frozen=True):
+    """What lies at a path now? A user asks why it is not the same everywhere. in_trash: which is
+    its newest version in the trash is asked, too."""
+
+    folder: str
+    number: int
+    path: str
+    in_trash: bool
+
+
+class LookedForWhy(Struct, frozen=True):
+    """trashed: the newest version in the trash; None: there is none in its newest batches, or
+    nobody asked for it."""
+
+    folder: str
+    number: int
+    lies: Lying
+    trashed: Trashed | None
 
 
 class CountNotKept(Struct, frozen=True):
@@ -1013,7 +1049,9 @@ Job = (
     | ReadChunks
     | FindLacking
     | ReadJoinPlan
+    | ReadChangePlan
     | LookWhatLies
+    | LookForWhy
     | CountNotKept
     | FindDiffering
     | CheckBytes
@@ -1054,7 +1092,9 @@ JobDone = (
     | ChunksRead
     | LackingFound
     | JoinPlanRead
+    | ChangePlanRead
     | LyingSeen
+    | LookedForWhy
     | NotKeptCounted
     | DifferingFound
     | BytesChecked
@@ -1107,6 +1147,7 @@ BULK_JOBS = (
     MakeRoom,
     CountLosses,
     ReadJoinPlan,
+    ReadChangePlan,
     CountNotKept,
     FindDiffering,
     CheckBytes,

@@ -39,6 +39,8 @@ from leftzmq.sync.admin.open_questions import OpenQuestions
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.status import Times, status
 from leftzmq.sync.admin.wait import WaitQuestions
+from leftzmq.sync.admin.why.plan import ChangePlans
+from leftzmq.sync.admin.why.questions import WhyQuestions
 from leftzmq.sync.apply.applier import Applier
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.exchange.rate_limits import RateLimits
@@ -67,6 +69,7 @@ from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes import (
@@ -144,6 +147,14 @@ class Node:
         self.join_plans, self.ignore_questions = JoinPlans(), IgnoreQuestions()
         self.overrides, self.mode_adoption = Overrides(), ModeAdoption(folders)
         self.reports = Reports(__version__, folders, peers, lambda: self._wall_ns)
+        self.why_questions = WhyQuestions(
+            self.downloader,
+            self.throttles,
+            self._members_of,
+            lambda: self._wall_ns / 1e9,
+            about["name"],
+        )
+        self.change_plans = ChangePlans(self._members_of, about["name"])
         self.commands = Commands(
             folders,
             self.conflicts,
@@ -152,6 +163,8 @@ class Node:
             self.overrides,
             self.mode_adoption,
             Fleet(about, peers, self.reports.free_bytes, self._times),
+            self.why_questions,
+            self.change_plans,
             about.get("unusable", ()),
         )
         self._heartbeat = Heartbeat(folders)
@@ -171,6 +184,19 @@ class Node:
             yield peer.key, peer.name
         for folder in self.folders.values():
             yield folder.device, self._about["name"]
+
+    def _members_of(self, folder: Folder) -> list[Peer]:
+        """The other devices that are in the folder: connected, heard of before, or in its
+        roster."""
+        members = self.rosters.members()
+        listed = {each.device for each in members if folder.id in each.folders}
+        return [
+            peer
+            for peer in self.peers.by_key.values()
+            if peer.key in listed
+            or peer.key in folder.members
+            or folder.store.heads.head_of(peer.key).mask
+        ]
 
     def _route(self, routes: Routes) -> Routes:
         """Enter all handlers. Facts about the agent as a whole are handled here."""
@@ -202,6 +228,8 @@ class Node:
             self.join_plans,
             self.ignore_questions,
             self.overrides,
+            self.why_questions,
+            self.change_plans,
         ).enter(routes)
         FolderRoutes(
             self.folders,
@@ -214,6 +242,8 @@ class Node:
             self.ignore_questions,
             self.overrides,
             self.mode_adoption,
+            self.why_questions,
+            self.change_plans,
             self.peers,
             self.reports,
             self.doctor,

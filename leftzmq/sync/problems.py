@@ -101,6 +101,11 @@ class Problems:
         kept = self._by_path.get(path)
         return None if kept is None else kept.problem
 
+    def problem_with(self, device: str) -> Problem | None:
+        """Return the problem of the index of the device with this name, if it is kept."""
+        kept = self._by_path.get(_key("", device))
+        return None if kept is None else kept.problem
+
     @property
     def hidden(self) -> int:
         """The number of problems that are only counted."""

@@ -25,13 +25,19 @@ class Wanted:
         self._marks = dict.fromkeys(only, True)
         if self._marks:
             self._marks[""] = False
-        self._marks |= pins or {}
+        self._pins = dict(pins or {})
+        self._marks |= self._pins
         wanted = [path for path, is_wanted in self._marks.items() if is_wanted]
         self._above = {folder for path in wanted for folder in folders_above(path)}
 
     @property
     def is_all(self) -> bool:
         return all(self._marks.values())
+
+    def is_let_go(self, path: str) -> bool:
+        """Whether `path`, or a folder that it is in, was let go, and nothing below that was got."""
+        at = self._mark_of(path)
+        return at is not None and self._pins.get(at) is False
 
     def wants(self, path: str, kind: Kind) -> bool:
         if self._is_marked(path):
@@ -44,12 +50,17 @@ class Wanted:
         return False
 
     def _is_marked(self, path: str) -> bool:
+        at = self._mark_of(path)
+        return at is None or self._marks[at]
+
+    def _mark_of(self, path: str) -> str | None:
+        """The longest marked path that `path` is or is in."""
         at = path
         while at not in self._marks:
             if not at:
-                return True
+                return None
             at = parent_of(at)
-        return self._marks[at]
+        return at
 
 
 def only_path(text: str) -> str:

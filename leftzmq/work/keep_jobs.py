@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from leftzmq.content.keys import device_mark
 from leftzmq.disk.apply.resolve import Choice, Known, Resolved, Wish, chosen, read_text, resolve
-from leftzmq.disk.apply.restore import Listing, TrashListing, restore
+from leftzmq.disk.apply.restore import Listing, TrashListing, newest_trashed, restore
 from leftzmq.disk.scan.lying import lying_at
 from leftzmq.disk.staging.free_space import fits_bytes, nearest
 from leftzmq.disk.trash.make_room import GiveWay
@@ -244,6 +244,13 @@ def _look_what_lies(
     return jobs.LyingSeen(job.folder, job.number, lying_at(context.root, job.path))
 
 
+def _look_for_why(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.LookForWhy
+) -> JobDone:
+    trashed = newest_trashed(context.root, job.path) if job.in_trash else None
+    return jobs.LookedForWhy(job.folder, job.number, lying_at(context.root, job.path), trashed)
+
+
 def _count_not_kept(
     context: FolderContext, reader: Reader, now_ns: int, job: jobs.CountNotKept
 ) -> JobDone:
@@ -261,6 +268,7 @@ def _find_differing(
 HANDLERS: Final[dict[type, Any]] = {
     jobs.FindDiffering: _find_differing,
     jobs.LookWhatLies: _look_what_lies,
+    jobs.LookForWhy: _look_for_why,
     jobs.CountNotKept: _count_not_kept,
     jobs.SweepTrash: _sweep,
     jobs.MakeRoom: _make_room,

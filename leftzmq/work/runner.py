@@ -21,7 +21,7 @@ from leftzmq.disk.scan.rules import KnownRules
 from leftzmq.disk.scan.walk import TreeWalk
 from leftzmq.disk.share import cannot_be_used
 from leftzmq.errors import IndexFailed, LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
-from leftzmq.index import join_plan
+from leftzmq.index import change_plan, join_plan
 from leftzmq.index.flush import fits_bytes, flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
@@ -292,6 +292,10 @@ class JobRunner:
         plan = join_plan.step(self._reader(context), job.plan, job.swept, job.doomed)
         return jobs.JoinPlanRead(job.folder, job.number, plan)
 
+    def _read_change_plan(self, context: FolderContext, job: jobs.ReadChangePlan) -> JobDone:
+        plan = change_plan.step(self._reader(context), job.plan, job.scope)
+        return jobs.ChangePlanRead(job.folder, job.number, plan)
+
 
 def _epoch_of(context: FolderContext, tag: bytes) -> EpochKeys:
     """Return the keys to seal with. The epoch was held when the job was made. Of one that was
@@ -319,6 +323,7 @@ _HANDLERS: dict[type, Any] = {
     jobs.ReadChunks: JobRunner._read_chunks,
     jobs.FindLacking: JobRunner._find_lacking,
     jobs.ReadJoinPlan: JobRunner._read_join_plan,
+    jobs.ReadChangePlan: JobRunner._read_change_plan,
     jobs.CheckBytes: JobRunner._check_bytes,
     jobs.LookForIndexRoom: JobRunner._look_for_index_room,
 }

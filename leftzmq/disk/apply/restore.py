@@ -186,6 +186,28 @@ class TrashListing:
         return found, ""
 
 
+def newest_trashed(root: Root, path: str) -> Trashed | None:
+    """Return the newest version of `path` itself in the STEP_CALLS newest batches of the trash.
+    None: there is none. Raises OSError if the error says nothing about the trash."""
+    try:
+        with root.folder(TRASH_PATH) as trash:
+            names = our_names(trash)
+    except OSError as error:
+        raise_if_short(error)
+        return None
+    for batch in sorted(filter(is_batch, names), reverse=True)[:STEP_CALLS]:
+        try:
+            with root.folder(_in_trash(batch, parent_of(path))) as folder:
+                stat = folder.stat(name_of(path))
+        except OSError as error:
+            raise_if_short(error)
+            continue
+        if stat is not None and stat.kind is not None:
+            size = stat.size if stat.kind is Kind.FILE else 0
+            return Trashed(batch, path, stat.kind, size, stat.mtime_ns)
+    return None
+
+
 def restore(root: Root, wanted: Sequence[PutBack], beside: Beside = ALONE) -> list[Return]:
     """Put the `wanted` versions back. Returns one Return each, in the same order. Nothing is ever
     overwritten.

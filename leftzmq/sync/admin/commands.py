@@ -21,6 +21,8 @@ from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.mode_adoption import ModeAdoption
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.status import problems
+from leftzmq.sync.admin.why.plan import ChangePlans
+from leftzmq.sync.admin.why.questions import WhyQuestions
 from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
@@ -33,7 +35,6 @@ from leftzmq.wire.replies import Got, HeldBack, HeldDecided
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
 
-_OF_STOPPED: Final = ("problems", "fleet")
 _CHANGES: Final = (
     "trash restore",
     "accept",
@@ -44,6 +45,8 @@ _CHANGES: Final = (
     "override",
     "modes adopt",
 )
+_OF_STOPPED: Final = ("problems", "fleet", "why")
+"""What is answered of a stopped folder."""
 
 
 class Commands:
@@ -58,12 +61,15 @@ class Commands:
         overrides: Overrides,
         mode_adoption: ModeAdoption,
         fleet: Fleet,
+        why_questions: WhyQuestions,
+        change_plans: ChangePlans,
         unusable: Sequence[UnusableFolder] = (),
     ) -> None:
         self._folders, self._about_copies, self._unusable = folders, conflicts, unusable
         self._join_plans, self._ignore_questions = join_plans, ignore_questions
         self._overrides, self._mode_adoption = overrides, mode_adoption
         self._fleet = fleet
+        self._why_questions, self._change_plans = why_questions, change_plans
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """Return the answer, or the jobs that lead to it. None: this class does not know the
@@ -89,6 +95,10 @@ class Commands:
                 ask = self._adopt_modes
             case "fleet":
                 ask = self._all_devices
+            case "why":
+                ask = self._why
+            case "plan":
+                ask = self._plan
             case _:
                 return None
         if not self._folders and not self._unusable:
@@ -100,6 +110,8 @@ class Commands:
             return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
         if folder.held_why and fact.verb in _CHANGES:
             return [declined(fact.asker, f"the folder is held: {folder.held_why}", folder.id)]
+        if fact.verb == "why":  # a path that is never synced has its reason, too
+            return ask(fact, folder, now)
         return bad_path(fact) or ask(fact, folder, now)
 
     def _folder(self, id: str) -> Folder | str:
@@ -137,6 +149,24 @@ class Commands:
         if not path:
             return [declined(fact.asker, "which path is meant?")]
         return self._ignore_questions.ask_path(fact.asker, folder, path)
+
+    def _why(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        path = _text(fact, "path")
+        if not path:
+            return [declined(fact.asker, "which path is meant?")]
+        try:
+            check_path(path)
+        except Refused as refused:
+            return self._why_questions.of_bad_path(fact.asker, folder.id, path, refused.refusal)
+        return self._why_questions.ask(fact.asker, folder, path, _text(fact, "peer"))
+
+    def _plan(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        peer, after = _text(fact, "peer"), _text(fact, "after")
+        try:
+            check_path(after or "any")
+        except Refused:
+            return [_no_cursor(fact)]
+        return self._change_plans.ask(fact.asker, folder, peer, after)
 
     def _wanted(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         path = _text(fact, "path")

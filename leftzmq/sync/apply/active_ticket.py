@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Operation, Staged
@@ -35,6 +37,18 @@ class TicketMove(Enum):
     START = auto()  # it is part of a batch from now on
     END = auto()  # the batch is over
     PUT_OFF = auto()  # it is considered again later
+
+
+class AtWork(Struct, frozen=True):
+    """What others may know of a ticket that is worked at.
+
+    since: when it got its slot (monotonic); 0.0: it needs none
+    no_folder: the folder that it is in was not there when it was tried
+    """
+
+    stage: TicketStage
+    since: float = 0.0
+    no_folder: bool = False
 
 
 S, M = TicketStage, TicketMove

@@ -14,7 +14,7 @@ from leftzmq.disk.apply.outcome import Ending
 from leftzmq.disk.scan.sighting import Sight
 from leftzmq.errors import Problem, ProblemKind, Shortage
 from leftzmq.sync.actions import Action, Outputs, Tell, Work, tell_entry
-from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
+from leftzmq.sync.apply.active_ticket import ActiveTicket, AtWork, TicketMove, TicketStage
 from leftzmq.sync.apply.batches import Batches
 from leftzmq.sync.apply.leftings import Leftings
 from leftzmq.sync.apply.renames import Renames
@@ -130,6 +130,20 @@ class Applier:
         leftings = self.leftings.clearing or self._index_view.turned
         waits = leftings or self._space_waits.waited_for or self._set_aside
         return self._window.idle and not waits
+
+    def at_work(self, path: str) -> AtWork | None:
+        """Return how far the ticket of `path` is; None: it is not worked at."""
+        if self._set_aside.holds(path):
+            return AtWork(TicketStage.APPLYING)
+        active = self._window.active.get(path)
+        if active is None:
+            return None
+        return AtWork(active.stage, active.since, active.no_folder_since is not None)
+
+    def spelled_otherwise(self, path: str) -> str:
+        """Return the other spelling that keeps `path` away from this disk; "": none does."""
+        apart = self._name_clashes.apart(path)
+        return "" if apart is None else apart.other
 
     @property
     def _rests(self) -> bool:

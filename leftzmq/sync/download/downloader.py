@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from leftzmq.bandwidth.throttle import Throttle
 from leftzmq.bandwidth.timetable import OFF
 from leftzmq.bandwidth.token_bucket import SLICE_S
@@ -69,6 +71,16 @@ OPEN_S: Final = 0.8
 SMALL_ROOM_BYTES: Final = 1 << 20
 """Requests for small files may exceed the credit by this much, so they never wait for the bytes of
 a large file."""
+
+
+class Fetching(Struct, frozen=True):
+    """A file that is fetched, or waits for that. have, size: bytes. rates: of the devices that were
+    asked for it and have not answered, bytes a second."""
+
+    have: int
+    size: int
+    rates: Mapping[DeviceKey, float]
+    is_begun: bool
 
 
 class Downloader:
@@ -133,6 +145,21 @@ class Downloader:
             for device in {**self._held, **self._requests.given}
             if self.small.has_for(device, folder) or self._chunk_picker.has_for(device, folder)
         ]
+
+    def fetching(self, folder: str, path: str) -> Fetching | None:
+        """Return how far the file at `path` is; None: it is not fetched."""
+        transfer = self.large.transfer_of(folder, path)
+        if transfer is not None:
+            return Fetching(transfer.have_bytes, transfer.entry.size, self.sources(transfer), True)
+        entry = self.small.wanted(folder, path)
+        if entry is None:
+            return None
+        rates = self._requests.sources_of_small(folder, path)
+        return Fetching(0, entry.size, rates, bool(rates))
+
+    def is_off(self, device: DeviceKey) -> bool:
+        """Return whether a limit lets nothing come from the device now, ours or its own."""
+        return OFF in (self._throttle.rate(device), self.given_by(device))
 
     def rate_bytes_s(self) -> float:
         return self._requests.rate_bytes_s()

@@ -108,6 +108,10 @@ class LargeFiles:
     def all(self) -> list[Transfer]:
         return list(self._active.values())
 
+    def transfer_of(self, folder: str, path: str) -> Transfer | None:
+        """Return the transfer of the file at `path`, if it has begun."""
+        return self._active.get((folder, path))
+
     def is_current(self, transfer: Transfer) -> bool:
         return self._active.get((transfer.folder, transfer.entry.path)) is transfer
 

@@ -214,6 +214,16 @@ class Requests:
         asked = {p.device for p in self._pending.values() if p.transfer is transfer}
         return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
 
+    def sources_of_small(self, folder: str, path: str) -> dict[DeviceKey, float]:
+        """Return the same of a small file."""
+        asked = {
+            pending.device
+            for pending in self._pending.values()
+            if pending.folder == folder
+            and any(entry.path == path for each in pending.files.values() for entry in each)
+        }
+        return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
+
     def written(self, device: DeviceKey, count: int) -> None:
         """`count` bytes that arrived are written, or were discarded."""
         flow = self.credits.get(device)

@@ -54,6 +54,10 @@ class SmallFiles:
         any."""
         return any(not folder or key[0] == folder for key in self._of.get(device, ()))
 
+    def wanted(self, folder: str, path: str) -> Entry | None:
+        """Return the version that is wanted of `path`."""
+        return self._wanted.get((folder, path))
+
     def want(self, folder: str, entry: Entry, home: str | None) -> None:
         key = (folder, entry.path)
         self._wanted[key] = entry

@@ -100,6 +100,10 @@ class Announcer:
         """Whether all that we committed is durable and announced."""
         return self._published == self._store.heads.sequence
 
+    def has_told(self, sequence: int) -> bool:
+        """Whether what our index says under this sequence was announced."""
+        return sequence <= self._published and sequence <= self._told_head
+
     def standing_for(self, device: DeviceKey) -> Standing:
         """Return what a hello or welcome to this device says of the folder."""
         head = self._store.heads.head_of(device)

@@ -33,7 +33,7 @@ class ReaderChanges:
         before = self._problems.count_of(_EACH)
         out: Outputs = []
         for path in touched:
-            if self._reaches_nobody(path):
+            if self.reaches_nobody(path):
                 out += self._problems.show(Problem(self._folder, path, _EACH))
             else:
                 out += self._problems.clear(path, kind=_EACH)
@@ -52,7 +52,7 @@ class ReaderChanges:
         said = f"{counted(count, 'change')} made here"
         return self._problems.show(Problem(self._folder, "", _ALL, said))
 
-    def _reaches_nobody(self, path: str) -> bool:
+    def reaches_nobody(self, path: str) -> bool:
         """Whether our version of a path is of our own making, no full member has it, and no other
         version is to replace it. A delete of what nobody else has is no change."""
         view = self._index_view

@@ -8,13 +8,14 @@ links.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import UNSET
 
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.index.rows import Row
+from leftzmq.index.losses import Loss, loss
+from leftzmq.index.rows import Row, ours_of
 from leftzmq.sync.actions import Answer, Outputs, Tell, declined
 from leftzmq.sync.facts import (
     PathsCleared,
@@ -115,6 +116,26 @@ class Guard:
     def holds(self) -> bool:
         """Whether changes are held back until a user decides."""
         return any(side.state is GuardState.HELD for side in self._sides)
+
+    @property
+    def holds_here(self) -> bool:
+        """Whether losses of this device are held back until a user decides."""
+        return self._here.state is GuardState.HELD
+
+    @property
+    def holds_elsewhere(self) -> bool:
+        """Whether losses by other devices are held back until a user decides."""
+        return self._elsewhere.state is GuardState.HELD
+
+    def holds_back(self, rows: Sequence[Row], best: Row) -> bool:
+        """Whether `best`, the winner among the rows of a path, is held back until a user decides.
+        Changes nothing, unlike `way`."""
+        ours, accepted = ours_of(rows), self._index_view.accepted
+        if not self.holds_elsewhere or ours is None or ours.entry.deleted:
+            return False
+        if best.entry.deleted:
+            return not accepted.covers(best.entry)
+        return loss(rows, best, accepted) is not Loss.NONE
 
     def held_back(self) -> HeldBack:
         """How many files would be lost, or turn to noise, by the changes that are held back."""

@@ -20,6 +20,8 @@ from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.mode_adoption import ModeAdoption
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.wait import WaitQuestions
+from leftzmq.sync.admin.why.plan import ChangePlans
+from leftzmq.sync.admin.why.questions import WhyQuestions
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped, FolderTakenOff, HoldEnded
 from leftzmq.sync.folder import Folder
@@ -54,6 +56,8 @@ class FolderRoutes(Struct, frozen=True):
     ignore_questions: IgnoreQuestions
     overrides: Overrides
     mode_adoption: ModeAdoption
+    why_questions: WhyQuestions
+    change_plans: ChangePlans
     peers: Peers
     reports: Reports
     doctor: Doctor
@@ -81,6 +85,8 @@ class FolderRoutes(Struct, frozen=True):
         out += self.ignore_questions.on_folder_stopped(folder.id, fact.stop.why)
         out += self.overrides.on_folder_stopped(folder.id, fact.stop.why)
         out += self.mode_adoption.on_folder_stopped(folder.id, fact.stop.why)
+        out += self.why_questions.on_folder_stopped(folder.id, fact.stop.why)
+        out += self.change_plans.on_folder_stopped(folder.id, fact.stop.why)
         self.wait_questions.on_folder_stopped(folder.id)
         self.listener.on_folder_stopped(folder.id)
         self.downloader.on_folder_stopped(folder.id)

@@ -15,8 +15,11 @@ from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.overrides import Overrides
 from leftzmq.sync.admin.wait import WaitQuestions
+from leftzmq.sync.admin.why.plan import ChangePlans
+from leftzmq.sync.admin.why.questions import WhyQuestions
 from leftzmq.sync.facts import CookieSeen
 from leftzmq.sync.jobs import (
+    ChangePlanRead,
     CookieDropped,
     CopiesListed,
     CopyResolved,
@@ -24,6 +27,7 @@ from leftzmq.sync.jobs import (
     JoinPlanRead,
     LackingFound,
     LetGone,
+    LookedForWhy,
     LyingSeen,
     NotKeptCounted,
     TrashListed,
@@ -42,6 +46,8 @@ class QuestionRoutes(Struct, frozen=True):
     join_plans: JoinPlans
     ignore_questions: IgnoreQuestions
     overrides: Overrides
+    why_questions: WhyQuestions
+    change_plans: ChangePlans
 
     def enter(self, routes: Routes) -> None:
         to_folder, conflicts = routes.to_folder, self.conflicts
@@ -58,6 +64,10 @@ class QuestionRoutes(Struct, frozen=True):
         ignored = self.ignore_questions
         to_folder(LyingSeen, lambda folder: partial(ignored.on_lying_seen, folder))
         to_folder(NotKeptCounted, lambda folder: partial(ignored.on_not_kept_counted, folder))
+        why = self.why_questions
+        plans = self.change_plans
+        to_folder(ChangePlanRead, lambda folder: partial(plans.on_change_plan_read, folder))
+        to_folder(LookedForWhy, lambda folder: partial(why.on_looked_for_why, folder))
         overrides = self.overrides
         to_folder(DifferingFound, lambda folder: partial(overrides.on_differing_found, folder))
         to_folder(LetGone, lambda folder: folder.letting_go.on_let_gone)

@@ -111,6 +111,10 @@ class Keeping:
         """Whether what others have at `path` is fetched, if no rule ignores it."""
         return self._wanted.wants(path, kind)
 
+    def is_let_go(self, path: str) -> bool:
+        """Whether a user let `path` go, or a folder that it is in."""
+        return self._wanted.is_let_go(path)
+
     def why_not(self, path: str, kind: Kind | None) -> Ignored | None:
         """By which rule `path` is ignored, if something of this kind is there (None: something that
         cannot be synced anyway); None: by none."""

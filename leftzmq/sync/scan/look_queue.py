@@ -64,6 +64,10 @@ class LookQueue:
         """Whether a path is being looked at or cut."""
         return bool(self._looking or self.cuts)
 
+    def waits(self, path: str) -> bool:
+        """Whether this path waits, is looked at or cut."""
+        return path in self.touched or path in self._looking or path in self.cuts
+
     @property
     def has_room(self) -> bool:
         """Whether the queue has space for what a walk finds."""

@@ -113,6 +113,13 @@ class Scheduler:
         waits = self._look_queue.touched.first_eager(path)
         return not (waits or self.walks.under_way or self._pending_deletes)
 
+    def has_to_look(self, path: str) -> bool:
+        """Whether what is at `path` is still to be looked at, as far as is known, or what a look
+        saw there is not reported yet."""
+        is_walked = self.walks.first_done and not self.walks.under_way
+        waits = self._look_queue.waits(path) or path in self._pending_deletes
+        return waits or not is_walked or path in self._unseen
+
     @property
     def read_all(self) -> bool:
         """Whether nothing is left to be looked at, as far as is known, except files that are being

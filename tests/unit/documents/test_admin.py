@@ -299,6 +299,8 @@ class Story:
             self.ask(self.a, "conflicts show", path=copy["copy"])
             self.status(self.a)
             self.ask(self.a, "conflicts resolve", path=copy["copy"], choice=wish)
+        self.ask(self.b, "why", path=copy["path"])
+        self.ask(self.b, "why", path="nowhere", peer="A")
         self.ask(self.b, "trash list")
         self.b.write("old", b"there already")
         for name in ("gone", "old"):
@@ -344,6 +346,8 @@ class Story:
                     device.take(TimePassed())
             self.status(self.b)
         self.status(self.a)
+        assert self.ask(self.b, "why", path="large")["have"] is not None
+        assert self.ask(self.b, "plan")["items"][0]["path"] == "large"
         self.b.folder.problems.show(Problem(FOLDER, "full", ProblemKind.DISK_FULL))
         for device in (self.a, self.b):
             assert not self.ask(device, "wait", timeout=0.0)["in_sync"]
