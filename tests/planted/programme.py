@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from . import (
+    answers,
     around,
     chunks,
     devices,
@@ -31,4 +32,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *ignoring.BUGS,
     *receiving.BUGS,
     *modes.BUGS,
+    *answers.BUGS,
 )

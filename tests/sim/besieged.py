@@ -22,7 +22,7 @@ from typing import Final
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
-from . import laws
+from . import laws, why_laws
 from .ledger import Content, Ledger
 from .lies import LIES
 from .lies import WEIGHTS as LIE_WEIGHTS
@@ -208,6 +208,7 @@ def _bearable(world: Siege, ledger: Ledger) -> None:
     for value in ledger.values.values():
         value.replaced = value.replaced or "perhaps by the hostile one"
     laws.nothing_lost(world, ledger, tree)
+    why_laws.judge(world)
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)

@@ -24,7 +24,7 @@ from leftzmq.sync.peers.roster.roster import Mode
 from leftzmq.tree.entry import Kind
 from leftzmq.wire.statements import Admission, Removal, SelfStatement, Statement
 
-from . import laws, member_laws
+from . import laws, member_laws, why_laws
 from .besieged import (
     LIED_S,
     SERVED_S,
@@ -268,6 +268,7 @@ class _Story:
                 if not world.sharing.misses_others(group):
                     laws.nothing_is_left(device, ledger)
                 keeps_its_own(device)
+        why_laws.judge(world)
         everything = member_laws.all_trees(world)
         laws.nothing_lost(world, ledger, everything, set(world.devices) - counted)
         # Where it made all others readers, and was the last who may write, nobody makes an epoch,

@@ -218,14 +218,14 @@ def connected(world: World, devices: Iterable[SimDevice]) -> list[list[SimDevice
     while left:
         group = [left.pop(0)]
         for one in group:  # it grows meanwhile
-            near = [each for each in left if _are_near(world, one.name, each.name)]
+            near = [each for each in left if are_near(world, one.name, each.name)]
             group += near
             left = [each for each in left if each not in near]
         found.append(group)
     return found
 
 
-def _are_near(world: World, a: str, b: str) -> bool:
+def are_near(world: World, a: str, b: str) -> bool:
     return world.wires.dials(a, b) or world.wires.dials(b, a)
 
 

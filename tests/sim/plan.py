@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import kept_laws, laws, member_laws, receiving_laws
+from . import kept_laws, laws, member_laws, receiving_laws, why_laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
@@ -463,6 +463,7 @@ def _live(plan: Plan, world: World) -> None:
         _walk_where_missed(world, ledger, kept)
         settle(world, kept_laws.is_quiet)
         kept_laws.judge(world, ledger, kept)
+        why_laws.judge(world)
         kept_laws.indexes_are_the_disks(world, exact=False)
         nothing_changes(world, partial(kept_laws.judge, world, ledger, kept), kept_laws.not_kept)
         while rulers.lift():
@@ -479,6 +480,7 @@ def _live(plan: Plan, world: World) -> None:
         laws.nothing_came_back(world, ledger, tree)
         laws.no_folder_came_back(world, ledger, tree)
         laws.no_folder_lost(world, ledger, tree)
+    why_laws.judge(world)
     for group in world.sharing.groups():
         for device in group:
             laws.index_is_the_disk(device, exact=False)
@@ -513,6 +515,7 @@ def _receives_to_the_end(
     judge = partial(receiving_laws.judge, world, ledger, receivers)
     settle(world, receiving_laws.is_quiet)
     judge()
+    why_laws.judge(world)
     for device in world.alive:
         laws.index_is_the_disk(device, exact=False)
     if not receiving_laws.is_held_up(world):  # what waits for its folder comes after a start
