@@ -32,6 +32,7 @@ _NUMBER_BYTES: Final = 8
 _FIELD_BYTES: Final = 20
 """Of a field, in addition to its texts: the headers of key and value, or a number."""
 _EVENT_HEAD_BYTES: Final = 41
+_MAPS: Final = (dict, Mapping)  # in this order: to ask for a Mapping is slow
 _LEAST: Final = -(1 << 63)  # of the integers that msgpack can hold
 _MOST: Final = (1 << 64) - 1
 
@@ -180,13 +181,15 @@ def sayable(value: Any) -> Any:
     Problems, so they are shown). An integer that is too large (a sum of sizes) becomes the largest
     one."""
     if isinstance(value, str):
+        if value.isascii():
+            return str(value)
         return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, Mapping):
+    if type(value) is int:
+        return value if _LEAST <= value <= _MOST else max(_LEAST, min(value, _MOST))
+    if isinstance(value, _MAPS):
         return {sayable(key): sayable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [sayable(item) for item in value]
-    if type(value) is int:
-        return max(_LEAST, min(value, _MOST))
     return value
 
 
