@@ -43,6 +43,14 @@ def log_bytes(file: Path) -> int:
         return 0
 
 
+def index_bytes(file: Path) -> int | None:
+    """The length of the database in bytes, without its -wal. None: there is none."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
+
+
 def fits_bytes(file: Path, min_free_percent: float) -> int:
     """The bytes that may still be added to the file system of this index until the floor of free
     space is reached; negative below it. Raises IndexFailed."""

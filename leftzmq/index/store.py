@@ -70,6 +70,11 @@ class Store(Reader):
         self.heads = Heads(self._db, self.begin_transaction)
         self.leftings = LeftingLedger(self._db, self._ask, self.begin_transaction)
 
+    @property
+    def last_id(self) -> int:
+        """The id of the row that was made last. Ids only grow while the store is open."""
+        return self._last_id
+
     def begin_transaction(self) -> None:
         """Starts a transaction unless one is running. Every writing method calls it."""
         if not self._open:

@@ -38,6 +38,7 @@ from leftzmq.pairing.learnt import Learnt, merged
 from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime.border.inbound import Inbound
 from leftzmq.runtime.border.machine import MachineLook
+from leftzmq.runtime.border.own_figures import OwnFigures
 from leftzmq.runtime.border.seals import Seals
 from leftzmq.runtime.deadlines import AddressLook, DoorAgain, MemoryCheck, SignalsHeard
 from leftzmq.runtime.desk_host import DeskHost
@@ -63,6 +64,7 @@ from leftzmq.runtime.wake import Wake
 from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints, read_secret
 from leftzmq.sync import actions
+from leftzmq.sync.admin.status import Times
 from leftzmq.sync.facts import (
     DeviceDropped,
     Fact,
@@ -83,6 +85,7 @@ from leftzmq.transport.bus import SHUT_OUT_S, Bus
 from leftzmq.transport.door.own_addresses import at_interfaces, reachable
 from leftzmq.transport.local_network.neighbours import HeardAgent, Neighbours
 from leftzmq.transport.server_sockets import Listening
+from leftzmq.wire.answers.metrics import MetricsShown
 from leftzmq.wire.local import EventKind, encode_reply
 from leftzmq.wire.messages import Bye, Message
 from leftzmq.work.runner import JobRunner
@@ -111,7 +114,8 @@ class Agent:
         self._config, self._log, self._adopt = config, log, adopt
         self._opened = ExitStack()
         self._hub: Node | None = None
-        self._event_log = EventLog(time.time())
+        self._began = time.time()
+        self._event_log = EventLog(self._began)
         self._flight_recorder = FlightRecorder()
         self._wake = Wake()  # a signal may arrive before everything else
         self._signals = SignalsHeard(self._wake.signal)
@@ -146,12 +150,13 @@ class Agent:
             self._pairing,
             self._reading,
             self._pauses,
+            self._metrics,
             self._event_log,
             self.bus,
             self._teller,
             MachineLook(self._state.path, self._in_use, self.bus, self._openings).seen,
         )
-        self._loop = Loop(
+        self._loop = loop = Loop(
             self.bus,
             self._workers,
             self._watch_inbox,
@@ -160,6 +165,7 @@ class Agent:
             self._handle,
             self._deadline,
         )
+        self._own_figures = OwnFigures(self._began, loop, self._workers, self.bus, self._by_id)
         self.bus.serve()
         gc.collect()
         gc.freeze()
@@ -478,6 +484,9 @@ class Agent:
         """End all connections of a device that is no peer any more."""
         self.bus.end(device)
         self._loop.drop_device(device)
+
+    def _metrics(self) -> MetricsShown:
+        return self.node.metrics(self._own_figures.now(), Times(time.monotonic(), time.time()))
 
     def _figures(self) -> dict[str, Any]:
         return {"longest_turn_ms": round(self._loop.longest_turn_s * 1000, 1)}

@@ -31,6 +31,8 @@ class Loop:
     read: returns the fact in what the bus returned; None if nobody needs it
     handle: called with every fact; what follows from it is done when it returns
     deadline: called with now, returns when TimePassed is due at the latest (monotonic seconds)
+
+    `turns`: how many there were. `longest_turn_s`: how long the longest one took, its wait aside
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Loop:
         self._answers: deque[Answer] = deque()
         self._failed_sends: deque[Link] = deque()
         self._late = False
+        self.turns = 0
         self.longest_turn_s = 0.0
 
     def turn(self) -> None:
@@ -63,6 +66,7 @@ class Loop:
             self._frames.extend(self._bus.poll(timeout_ms))
         began = self._clock()
         self._hand_out(began, due)
+        self.turns += 1
         self.longest_turn_s = max(self.longest_turn_s, self._clock() - began)
 
     def send_failed(self, link: Link) -> None:

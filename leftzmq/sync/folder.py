@@ -69,8 +69,12 @@ class FolderState(Enum):
 
 
 class Folder:
-    """scheduler -> announcer, index_client -> applier, over the two indexes; and what `status`
-    counts."""
+    """scheduler -> announcer, index_client -> applier, over the two indexes; and what `status` and
+    `metrics` count.
+
+    sent_to, received_from: bytes of chunks, sealed, by device, since the start of the agent
+    home_bytes: bytes of files that were to come and were copied from other files of the share
+    """
 
     def __init__(
         self,
@@ -192,8 +196,9 @@ class Folder:
         self.stopped: Stop | None = None
         self.paused = False
         self._goes_on = False
-        self.sent_bytes = 0
-        self.received_bytes = 0
+        self.sent_to: dict[DeviceKey, int] = {}
+        self.received_from: dict[DeviceKey, int] = {}
+        self.home_bytes = 0
 
     def on_disk(
         self,
@@ -253,8 +258,22 @@ class Folder:
     def standing_for(self, device: DeviceKey) -> Standing:
         return self.announcer.standing_for(device)
 
-    def received(self, count: int) -> None:
-        self.received_bytes += count
+    @property
+    def sent_bytes(self) -> int:
+        return sum(self.sent_to.values())
+
+    @property
+    def received_bytes(self) -> int:
+        return sum(self.received_from.values())
+
+    def sent(self, device: DeviceKey, count: int) -> None:
+        self.sent_to[device] = self.sent_to.get(device, 0) + count
+
+    def received(self, device: DeviceKey, count: int) -> None:
+        self.received_from[device] = self.received_from.get(device, 0) + count
+
+    def found_at_home(self, count: int) -> None:
+        self.home_bytes += count
 
     def opened(
         self, link: Link, tag: bytes, sealed: bytes, answer: bool
@@ -369,7 +388,11 @@ class Folder:
         """Take over the counters and the memory of the stopped folder that this one replaces."""
         assert before.stopped is not None
         self._goes_on = before.stopped.cause is not StopCause.OPENING
-        self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
+        self.sent_to, self.received_from = before.sent_to, before.received_from
+        self.home_bytes = before.home_bytes
+        self.scheduler.counts = before.scheduler.counts
+        self.index_client.gaps = before.index_client.gaps
+        self.trash.size = before.trash.size
         self.index_view.goes_on_after(before.index_view)
         self.applier.goes_on_after(before.applier)
 

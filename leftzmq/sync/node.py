@@ -34,6 +34,7 @@ from leftzmq.sync.admin.health.reports import Reports
 from leftzmq.sync.admin.ignored import IgnoreQuestions
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.limiting import Limiting
+from leftzmq.sync.admin.metrics import AgentFigures, metrics
 from leftzmq.sync.admin.mode_adoption import ModeAdoption
 from leftzmq.sync.admin.open_questions import OpenQuestions
 from leftzmq.sync.admin.overrides import Overrides
@@ -83,6 +84,7 @@ from leftzmq.sync.routes import (
 )
 from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
+from leftzmq.wire.answers.metrics import MetricsShown
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import Capability
 from leftzmq.wire.replies import ErrorReply
@@ -270,6 +272,7 @@ class Node:
             facts.append(TimePassed())
         for folder in self.folders.values():
             folder.guard.now_is(wall_ns)
+            folder.index_view.now_is(now)
         while facts or self._stirred:
             while facts or self._stirred:
                 _sort(self._decide(facts, now), actions, facts)
@@ -506,6 +509,16 @@ class Node:
     def _times(self) -> Times:
         return Times(self._now, self._wall_ns / 1e9)
 
+    def metrics(self, agent: AgentFigures, times: Times) -> MetricsShown:
+        """The answer to `metrics`. agent: what no machine knows. times: now."""
+        return metrics(
+            self.peers,
+            self.folders.values(),
+            self._about.get("unusable", ()),
+            agent,
+            times,
+        )
+
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
         """Return the folder of a tag, of whatever epoch, if that device shares it."""
         for folder in self.folders.values():
@@ -530,8 +543,8 @@ class Node:
         id = self._folder_of(device, tag)
         return None if id is None or self.folders[id].hold.holds else id
 
-    def _count_sent(self, folder: str, count: int) -> None:
-        self.folders[folder].sent_bytes += count
+    def _count_sent(self, folder: str, device: DeviceKey, count: int) -> None:
+        self.folders[folder].sent(device, count)
 
 
 def _ticked(folder: Folder, now: float) -> Outputs:

@@ -80,6 +80,7 @@ class Problems:
         self._by_path: dict[str, _Kept] = {}  # in the order of their numbers; by _key
         self._shares = {kind: _Share() for kind in ProblemKind}
         self._hidden: dict[int, ProblemKind] = {}  # by the hash of the path: 36 bytes, not 4 KiB
+        self._hidden_of = dict.fromkeys(ProblemKind, 0)
         self._number = 0
         self._in_walk: set[int] = set()
 
@@ -117,7 +118,7 @@ class Problems:
 
     def hidden_besides(self, kinds: Collection[ProblemKind]) -> int:
         """Return the number of hidden problems of other kinds than these."""
-        return sum(kind not in kinds for kind in self._hidden.values())
+        return sum(count for kind, count in self._hidden_of.items() if kind not in kinds)
 
     def kind_of(self, path: str) -> ProblemKind | None:
         """Return the kind of a path's problem, kept or hidden. None: the path has no problem."""
@@ -136,11 +137,13 @@ class Problems:
         if not self._shares[problem.kind].count_in(problem):
             self._by_path.pop(key, None)
             if mark in self._hidden or len(self._hidden) < MAX_HIDDEN:
+                self._unhide(mark)
                 self._hidden[mark] = problem.kind
+                self._hidden_of[problem.kind] += 1
                 self._in_walk.add(mark)
             return []
         self._in_walk.add(mark)
-        self._hidden.pop(mark, None)
+        self._unhide(mark)
         if before is None:
             self._number += 1
         number = self._number if before is None else before.number
@@ -151,20 +154,24 @@ class Problems:
 
     def count_of(self, kind: ProblemKind) -> int:
         """Return the number of problems of this kind, kept and hidden."""
-        hidden = sum(each is kind for each in self._hidden.values()) if self._hidden else 0
-        return self._shares[kind].count + hidden
+        return self._shares[kind].count + self._hidden_of[kind]
+
+    def by_kind(self) -> dict[ProblemKind, int]:
+        """Return the number of problems of each kind, kept and hidden."""
+        return {kind: self.count_of(kind) for kind in ProblemKind}
 
     def clear_all(self, kind: ProblemKind) -> Outputs:
         """Remove all problems of a kind."""
         found = [each.problem for each in self._by_path.values() if each.problem.kind is kind]
-        self._hidden = {mark: each for mark, each in self._hidden.items() if each is not kind}
+        for mark in [mark for mark, each in self._hidden.items() if each is kind]:
+            self._unhide(mark)
         return [it for one in found for it in self.clear(one.path, one.device, kind)]
 
     def clear(self, path: str, device: str = "", kind: ProblemKind | None = None) -> Outputs:
         """Remove the problem of the path or (path "") of a device's index: it is solved. kind: of
         those that stand beside another one."""
         key = _key(path, device, kind)
-        self._hidden.pop(hash(key), None)
+        self._unhide(hash(key))
         kept = self._by_path.pop(key, None)
         if kept is None:
             return []  # a problem that was not reported is not reported as solved
@@ -184,9 +191,15 @@ class Problems:
                 out += self.clear(path)
         for mark, kind in list(self._hidden.items()):
             if kind in _OF_WALKS and mark not in self._in_walk:
-                del self._hidden[mark]
+                self._unhide(mark)
         self._in_walk.clear()
         return out
+
+    def _unhide(self, mark: int) -> None:
+        """The problem of this mark is hidden no more, if it was: it is kept now, or solved."""
+        kind = self._hidden.pop(mark, None)
+        if kind is not None:
+            self._hidden_of[kind] -= 1
 
 
 def _key(path: str, device: str, kind: ProblemKind | None = None) -> str:

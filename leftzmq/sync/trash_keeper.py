@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from leftzmq.disk.apply.restore import Between, PutBack, Restored, Trashed
-from leftzmq.disk.trash.retention import TrashClock
+from leftzmq.disk.trash.retention import TrashClock, TrashSize
 from leftzmq.errors import Refused
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Answer, Outputs, Tell, Work, declined
@@ -77,9 +77,13 @@ class TrashQuestion:
 class TrashKeeper:
     """One per folder. One sweep and one question run at a time; the others wait. holds: returns
     whether the guard withholds something: files that were deleted before it did so are in the
-    trash."""
+    trash.
+
+    `size`: what lay in the trash after the last sweep; None: there was none yet
+    """
 
     def __init__(self, folder: str, store: Store, holds: Callable[[], bool]) -> None:
+        self.size: TrashSize | None = None
         self.folder, self._store, self._holds = folder, store, holds
         self._number = 0
         self._sweeping = False
@@ -116,6 +120,7 @@ class TrashKeeper:
         self._swept_bytes += swept.bytes
         if not swept.done:
             return [Work(SweepTrash(self.folder, fact.sweep, None))]
+        self.size = swept.left
         self._sweeping = False
         clock = f"{swept.clock.shown_ns} {swept.clock.wall_ns}"
         self._store.put_meta(_CLOCK, clock.encode())

@@ -257,6 +257,11 @@ class Bus:
         self._bound.publish(encode(news))
 
     @property
+    def strangers_refused(self) -> int:
+        """How often somebody was refused who is no paired device, or is shut out."""
+        return self._refusal_log.strangers
+
+    @property
     def has_listeners(self) -> bool:
         """Whether anybody subscribes to events."""
         return self._own.has_listeners

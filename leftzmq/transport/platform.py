@@ -69,6 +69,14 @@ def descriptors() -> int:
     return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MAX_DESCRIPTORS)
 
 
+def open_descriptors() -> int | None:
+    """Return how many descriptors this process has open. None: this system does not tell."""
+    try:
+        return len(os.listdir("/dev/fd")) - 1  # one is that of the listing
+    except OSError:
+        return None
+
+
 def _check(platform: str, has_curve: bool, version: tuple[int, int, int], text: str) -> None:
     if platform == "win32":
         do = "run it on Linux or macOS, or in WSL"

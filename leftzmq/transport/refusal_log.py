@@ -16,9 +16,14 @@ MAX_REMEMBERED: Final = 256  # different (who, why); keys cost a stranger nothin
 
 
 class RefusalLog:
-    """Collects refusals as facts; bounded, whatever comes."""
+    """Collects refusals as facts; bounded, whatever comes.
+
+    `strangers`: how often somebody was refused who is no paired device, or is shut out; reported or
+        not
+    """
 
     def __init__(self) -> None:
+        self.strangers = 0
         self._said: dict[tuple[bytes, Refusal], float] = {}
         self._facts: list[StrangerRefused] = []
         self._unsaid = 0
@@ -38,6 +43,7 @@ class RefusalLog:
         device: the paired device that was refused, if it was one. now: monotonic seconds. stranger:
         its key and address, if it showed a key.
         """
+        self.strangers += device is None
         key = (who, refusal)
         self._forget(now)
         if key in self._said:

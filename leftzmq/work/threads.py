@@ -30,14 +30,25 @@ class Workers:
     small, bulk: number of threads of each lane. Jobs of a lane start in the order in which they
            were submitted. With one thread they also end in that order.
 
-    `pending`: number of jobs of each lane that are submitted and not yet returned by `done()`. Only
+    clock: returns seconds
+
+    `pending`: number of jobs of each lane that are submitted and not yet returned by `done()`.
+    `busy_s`: seconds that threads spent, by type of the job, on those that `done()` returned. Only
     the thread that owns the loop may call the methods.
     """
 
-    def __init__(self, run: Run, wake: Callable[[], None], small: int = 1, bulk: int = 2) -> None:
-        self._run, self._wake = run, wake
+    def __init__(
+        self,
+        run: Run,
+        wake: Callable[[], None],
+        small: int = 1,
+        bulk: int = 2,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run, self._wake, self._clock = run, wake, clock
+        self.busy_s: dict[type[Job], float] = {}
         self._waiting: dict[Lane, SimpleQueue[Job | None]] = {lane: SimpleQueue() for lane in Lane}
-        self._answers: deque[tuple[Lane, Answer]] = deque()
+        self._answers: deque[tuple[type[Job], float, Lane, Answer]] = deque()
         self.pending = dict.fromkeys(Lane, 0)
         self._stopping = False
         self._threads = [
@@ -59,8 +70,9 @@ class Workers:
         """The answers that arrived since the last call, in their order."""
         answers = []
         while self._answers:
-            lane, answer = self._answers.popleft()
+            kind, spent_s, lane, answer = self._answers.popleft()
             self.pending[lane] -= 1
+            self.busy_s[kind] = self.busy_s.get(kind, 0.0) + spent_s
             answers.append(answer)
         return answers
 
@@ -86,12 +98,13 @@ class Workers:
     def _work(self, lane: Lane) -> None:
         queue = self._waiting[lane]
         while (job := queue.get()) is not None:
+            began = self._clock()
             try:
                 answer: Answer = self._run(job)
             except BaseException as error:  # whatever it is, the machine that asked needs an answer
                 trace = "".join(traceback.format_exception(error))
                 answer = JobBroke(job, broke_at(error), trace)
-            self._answers.append((lane, answer))
+            self._answers.append((type(job), self._clock() - began, lane, answer))
             self._wake()
             del job, answer  # a buffer must not stay in memory until the next job
 

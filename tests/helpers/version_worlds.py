@@ -146,7 +146,7 @@ class Device:
 
     def count_again(self) -> None:
         view = self.index_view
-        whole = Recount.whole(self.store, NOTHING, view.silent)
+        whole = Recount.whole(self.store, NOTHING, view.silent, view.times)
         view.counters, view.peer_counts = whole.counters, whole.peer_counts
 
     def scan(self, path: str, now_ns: int) -> None:

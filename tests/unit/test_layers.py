@@ -29,6 +29,7 @@ ORDER = {
         ("sync",),
         ("transport", "work"),
         ("runtime",),
+        ("web",),
         ("cli",),
     ),
     "disk": (
@@ -74,6 +75,9 @@ DOORS = {
     "zeroconf": ("transport",),
     "spake2": ("content",),
     "mnemonic": ("pairing",),
+    "starlette": ("web",),
+    "uvicorn": ("web",),
+    "prometheus_client": ("web",),
     "threading": THREADS,
     "_thread": THREADS,
     "concurrent": THREADS,

@@ -50,12 +50,24 @@ class TrashClock(Struct, frozen=True):
     wall_ns: int
 
 
+class TrashSize(Struct, frozen=True):
+    """How much lies in the trash. bytes: what the files take up on the disk."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def plus(self, other: TrashSize) -> TrashSize:
+        return TrashSize(self.files + other.files, self.bytes + other.bytes)
+
+
 class Swept(Struct, frozen=True):
-    """What one step did. batches, bytes: deleted. clock: to be kept for the next sweep."""
+    """What one step did. batches, bytes: deleted. clock: to be kept for the next sweep. left: what
+    the sweep left in the trash, as far as it has seen; all of it when it is done."""
 
     clock: TrashClock
     batches: int
     bytes: int
+    left: TrashSize
     done: bool
 
 
@@ -123,6 +135,7 @@ class TrashSweep(TrashLooks):
         self._clock = clock or TrashClock(0, 0)
         self._first = clock is None
         self._batches = self._bytes = 0
+        self._left = TrashSize()
         self._going = self._run()
 
     def step(self) -> Swept:
@@ -131,7 +144,7 @@ class TrashSweep(TrashLooks):
         done = False
         while not done and self._calls < STEP_CALLS:
             done = next(self._going, None) is None
-        return Swept(self._clock, self._batches, self._bytes, done)
+        return Swept(self._clock, self._batches, self._bytes, self._left, done)
 
     # -- which -------------------------------------------------------------------------------------
 
@@ -169,39 +182,42 @@ class TrashSweep(TrashLooks):
 
     def _down_to(self, limit: int, batches: list[str]) -> Iterator[bool]:
         """Delete the oldest of `batches` until all of them together have at most `limit` bytes."""
-        sizes: list[tuple[str, int]] = []
+        sizes: list[tuple[str, TrashSize]] = []
         for batch in batches:
-            size = 0
+            size = TrashSize()
             for part in self._sizes(batch):
-                size += part
+                size = size.plus(part)
                 yield True
             sizes.append((batch, size))
+            self._left = self._left.plus(size)
         future = batch_name(max(self._now_ns, self._clock.shown_ns) + FUTURE_NS)
         spared = batch_name(self._now_ns - self._spared_ns)
-        over = sum(size for _, size in sizes) - limit
+        over = self._left.bytes - limit
         for batch, size in sorted(sizes, key=lambda one: (one[0] < future, one[0])):
             if over <= 0:
                 return
             if spared < batch < future:
                 continue
             yield from self._let_go(batch)
-            over -= size
+            over -= size.bytes
+            self._left = self._left.plus(TrashSize(-size.files, -size.bytes))
 
-    def _sizes(self, batch: str) -> Iterator[int]:
-        """Yields the allocated bytes of the files in a batch, part by part."""
+    def _sizes(self, batch: str) -> Iterator[TrashSize]:
+        """Yields the sizes of the files in a batch, part by part."""
         way = [join(TRASH_PATH, batch)]
         while way:
             where = way.pop()
             names = self._names(where)
-            yield 0
+            yield TrashSize()
             for at in range(0, len(names), PART_NAMES):
-                size = 0
+                files = size = 0
                 for name, found in self._stats(where, names[at : at + PART_NAMES]):
                     if found.kind is Kind.DIRECTORY:
                         way.append(join(where, name))
                     else:
+                        files += 1
                         size += found.allocated
-                yield size
+                yield TrashSize(files, size)
 
     # -- deleting ----------------------------------------------------------------------------------
 

@@ -61,6 +61,7 @@ class Inbound:
 
     admit: checks a frame of a device before it is decoded; returns the refusal, if there is one
     machine: returns what is seen of this machine now
+    metrics: returns the figures of the agent as they are now
     clock: returns monotonic seconds
     """
 
@@ -71,6 +72,7 @@ class Inbound:
         desk: Desk,
         follower: ReadsConfig,
         pauses: Answers,
+        metrics: Callable[[], Reply],
         event_log: EventLog,
         replies: Replies,
         teller: Teller,
@@ -78,7 +80,7 @@ class Inbound:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._admit, self._seals, self._desk = admit, seals, desk
-        self._follower, self._pauses = follower, pauses
+        self._follower, self._pauses, self._metrics = follower, pauses, metrics
         self._event_log, self._replies, self._teller = event_log, replies, teller
         self._machine, self._clock = machine, clock
 
@@ -108,6 +110,9 @@ class Inbound:
                 return None
             case AdminAsk(asker, "doctor", _):
                 return DoctorAsked(asker, self._machine())
+            case AdminAsk(asker, "metrics", _):
+                self._replies.answer(asker, encode_reply(self._metrics().fields()))
+                return None
             case AdminAsk(asker, verb, fields) if self._desk.knows(verb):
                 self._replies.answer(asker, encode_reply(self._desk.answer(verb, fields)))
                 return None

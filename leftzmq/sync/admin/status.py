@@ -62,6 +62,10 @@ class Times(Struct, frozen=True):
         """Return the unix time of a monotonic time."""
         return None if at is None else round(self.unix - (self.now - at), 3)
 
+    def age_of(self, since: float | None) -> float:
+        """Return the seconds since a monotonic time; 0 if there is none."""
+        return 0.0 if since is None else round(max(0.0, self.now - since), 3)
+
 
 def status(
     name: str,

@@ -272,7 +272,7 @@ class Downloader:
         out = self._responses.hand_over(fact, pending)
         self._responses.missing(pending, header.missing, now)
         self._requests.answered(header.number, pending, came, header.missing, now)
-        folder.received(sum(part.length + MAC_BYTES for part in header.parts))
+        folder.received(device, sum(part.length + MAC_BYTES for part in header.parts))
         if header.missing:
             return out + self.go_on(now)  # another device may have them
         return out + self._go_on_with(device, now)

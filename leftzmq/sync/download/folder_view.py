@@ -35,8 +35,11 @@ class FolderView(Protocol):
     def name_of(self, device: DeviceKey | None) -> str:
         """Return the name that a user gives this device."""
 
-    def received(self, count: int) -> None:
-        """Count `count` sealed bytes that arrived."""
+    def received(self, device: DeviceKey, count: int) -> None:
+        """Count `count` sealed bytes that arrived from this device."""
+
+    def found_at_home(self, count: int) -> None:
+        """Count `count` bytes that were copied from other files of the share."""
 
 
 def asked_of(view: FolderView, holders: Iterable[DeviceKey]) -> str:

@@ -314,7 +314,10 @@ class LargeFiles:
         transfer = self._of(fact.folder, fact.entry)
         if transfer is None or transfer.staged != fact.staged:
             return left
+        had_bytes = transfer.have_bytes
         transfer.got(fact.offsets)
+        if transfer.phase is TransferPhase.AT_HOME:
+            self._folders[fact.folder].found_at_home(transfer.have_bytes - had_bytes)
         if fact.problem is not None:
             return self._hold_up(transfer, fact.problem)
         transfer.copied()

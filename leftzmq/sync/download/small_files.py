@@ -161,8 +161,11 @@ class SmallFiles:
         return [self._stage(folder, device, files, tag, body)] if files else []
 
     def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
-        leftings = self._folders[fact.folder].store.leftings
+        view = self._folders[fact.folder]
+        leftings = view.store.leftings
         out: Outputs = []
+        if fact.device is None:
+            view.found_at_home(sum(entry.size for entry, _ in fact.staged))
         leftings.put(*(Lefting(e.path, staged, bytes(e.content)) for e, staged in fact.staged))
         leftings.put(*(Lefting(e.path, staged, b"", is_doomed=True) for e, staged in fact.left))
         others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))

@@ -77,6 +77,7 @@ class IndexClient:
 
     members: the reachable devices that proved to hold the folder's secret
     withdrew: called with a device that says that it keeps something no more
+    gaps: how often news of a device was lost: what came next was not what follows
     heard: those members that have sent a readable page since they connected. The others only claim
         to have the folder and may never send anything: nobody waits for them
     """
@@ -100,6 +101,7 @@ class IndexClient:
         self._resume_at = 0.0
         self._paged_at: dict[DeviceKey, float] = {}  # time of its last page, or when it got its bit
         self.withdrew: Callable[[DeviceKey], None] = lambda device: None
+        self.gaps: dict[DeviceKey, int] = {}
         self.members: set[DeviceKey] = set()
         self.heard: set[DeviceKey] = set()
 
@@ -295,6 +297,8 @@ class IndexClient:
         if page.life == head.life and page.last <= head.head:
             return []
         if page.life != head.life or page.after > head.head:
+            if page.life == head.life:
+                self.gaps[device] = self.gaps.get(device, 0) + 1
             return self._ask(device, now)
         if self._is_behind:
             return self._pause(device, now)

@@ -195,8 +195,8 @@ class Peers:
         """The device is no peer any more: it is lost first, by the name that it has here."""
         if fact.device not in self.by_key:
             return []
-        gone = DeviceDropped(fact.device, "it is no peer of ours any more")
-        return [*self.on_device_dropped(gone, now), PeerRemoved(fact.device)]
+        gone = self._shut_out(self.by_key[fact.device], "it is no peer of ours any more", now)
+        return [*gone, PeerRemoved(fact.device)]
 
     def on_peer_removed(self, fact: PeerRemoved, now: float) -> Outputs:
         """Nothing is left to be said of the device."""
@@ -241,14 +241,19 @@ class Peers:
         return self._unlinked(peer, away, fact.why, now)
 
     def on_device_dropped(self, fact: DeviceDropped, now: float) -> Outputs:
-        """The device is shut out: none of its links is used any more."""
+        """The device is shut out for a while."""
         peer = self.by_key.get(fact.device)
         if peer is None:
             return []
+        peer.dropped += 1
+        return self._shut_out(peer, fact.why, now)
+
+    def _shut_out(self, peer: Peer, why: str, now: float) -> Outputs:
+        """None of the device's links is used any more."""
         peer.came = peer.came_bulk = None
         peer.dialed = peer.welcomed = False
-        peer.undialed, peer.undialed_why = Away.SHUT_OUT, fact.why
-        return self._unlinked(peer, Away.SHUT_OUT, fact.why, now)
+        peer.undialed, peer.undialed_why = Away.SHUT_OUT, why
+        return self._unlinked(peer, Away.SHUT_OUT, why, now)
 
     def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> Outputs:
         """A link to the device is gone. If no greeted link is left, the device is lost. This is the

@@ -99,6 +99,7 @@ class Peer:
     seen: when it was CONNECTED last (monotonic seconds); None: not since we began
     heard: what it said of itself last
     said_goodbye: whether it stopped in an orderly way and did not come back since
+    dropped: how often we refused it, and cut every connection with it
     """
 
     key: DeviceKey
@@ -132,6 +133,7 @@ class Peer:
     seen: float | None = None
     heard: HeardReport | None = None
     said_goodbye: bool = False
+    dropped: int = 0
 
     @property
     def greeted(self) -> bool:

@@ -39,6 +39,7 @@ from leftzmq.sync.scan.hard_links import HardLinks, unsettled
 from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.scan.look_queue import LookQueue
 from leftzmq.sync.scan.mount_polls import MountPolls
+from leftzmq.sync.scan.scan_counts import ScanCounts
 from leftzmq.sync.scan.touched_paths import QUIET_S
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.path_locks import PathLocks
@@ -58,6 +59,8 @@ class Scheduler:
              not know
     write_down: notes the modes of paths that are otherwise as our index has them
     patience_s: how long to wait for a file that does not stand still
+
+    `counts`: what it did so far
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Scheduler:
         self._look_queue = LookQueue(locks, patience_s)
         self._mount_polls, self._hard_links = MountPolls(store), HardLinks(store)
         self._last_walk = 0  # the number of the last walk that began
+        self._walk_began = 0.0  # monotonic
+        self.counts = ScanCounts()
         self.walks = Walks()
         self._classifier = Classifier(store, locks, problems, self._look_queue, self.walks)
         self._pending_deletes, self._read_retries = (
@@ -209,6 +214,8 @@ class Scheduler:
         out = self._problems.show(problem)
         if fact.polled:
             self.walks.poll(fact.prefix, now)
+        else:
+            self.counts.overflows += 1
         self._look_queue.look_again_below(fact.prefix)
         self.walks.later(fact.prefix)
         return out + self.go_on(now)
@@ -252,6 +259,7 @@ class Scheduler:
 
     def on_walked(self, fact: Walked, now: float) -> Outputs:
         self.walks.stepped()
+        self.counts.paths += fact.seen
         foreign = self._store.leftings.foreign(fact.foreign)
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
@@ -270,6 +278,8 @@ class Scheduler:
             # yet.
             self._look_queue.touch(path, now, closed=True)
         if fact.done:
+            self.counts.walks += 1
+            self.counts.walk_s += now - self._walk_began
             self.walks.walked(fact.prefix)
             self._unseen.passed(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
@@ -298,6 +308,7 @@ class Scheduler:
         self._look_queue.saw_no_folders(gone | files, gone)
         # Deletes are judged first: the same file may be found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
+            self._count_hashed(sighting)
             self._look_queue.not_looked_at(sighting.path)
             is_replaced = self._pending_deletes.is_replaced(sighting.path)
             # What took a directory's place stays held while it is read: the walk for what was in
@@ -319,6 +330,13 @@ class Scheduler:
             self._look_queue.touch(path, now, closed=None, rest_s=QUIET_S)
         return [*out, *self._classifier.report(settled, held, now), *self.go_on(now)]
 
+    def _count_hashed(self, sighting: Sighting) -> None:
+        """Of a file that was read by the look itself."""
+        key = sighting.key
+        if sighting.sight is Sight.FOUND and key is not None and key.kind is Kind.FILE:
+            self.counts.hashed_files += 1
+            self.counts.hashed_bytes += key.size
+
     def _look_at_other_names(self, settled: list[Sighting], now: float) -> None:
         """What was written through one name is under the other names, too, and no event tells of
         it."""
@@ -329,6 +347,8 @@ class Scheduler:
 
     def on_slice_cut(self, fact: SliceCut, now: float) -> Outputs:
         part = fact.slice
+        self.counts.hashed_bytes += part.end - part.offset
+        self.counts.hashed_files += part.offset < part.end == part.key.size
         if not self._look_queue.cuts.take_slice(part, now) or self._look_queue.cuts.rests(
             part.path
         ):
@@ -399,7 +419,7 @@ class Scheduler:
             out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._look_queue.has_room)) is not None:
             if walk[0] != self._last_walk:
-                self._last_walk = walk[0]
+                self._last_walk, self._walk_began = walk[0], now
                 self._pending_deletes.doubt_anew(self._look_queue.walk_begins(walk[1]))
                 if walk[1] == "":
                     self._problems.walk_begins()

@@ -82,6 +82,7 @@ class Listener:
     may_come: whether a tag that nobody knows may be that of an epoch that this device is about to
         tell us
     epochs_of: returns the epochs of a folder
+    sent: called with a folder, a device and how many sealed bytes it is sent
     excludes: whether a device was removed from a folder
     throttle: the limits of what is given
     """
@@ -91,7 +92,7 @@ class Listener:
         folder_of: Callable[[DeviceKey, bytes], str | None],
         may_come: Callable[[DeviceKey, bytes], bool],
         epochs_of: Callable[[str], Epochs],
-        sent: Callable[[str, int], None],
+        sent: Callable[[str, DeviceKey, int], None],
         excludes: Callable[[str, DeviceKey], bool],
         throttle: Throttle,
     ) -> None:
@@ -172,7 +173,8 @@ class Listener:
                 list(fact.missing),
             )
             out.append(Send(fact.link, header, fact.body))
-            self._sent(fact.folder, sum(length + MAC_BYTES for _, length in fact.parts))
+            sealed_bytes = sum(length + MAC_BYTES for _, length in fact.parts)
+            self._sent(fact.folder, fact.link.device, sealed_bytes)
             sent = sum(length for _, length in fact.parts)
         self._throttle.gave_back(fact.link.device, max(0, fact.content_bytes - sent), fact.is_small)
         if fact.stale:

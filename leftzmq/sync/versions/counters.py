@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from leftzmq.index.change_ages import ChangeTimes
 from leftzmq.index.losses import Loss, loss
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, counting
@@ -95,19 +96,26 @@ class Counters:
 class Recount:
     """Counts that are made anew, some rows in each turn, while rows go on changing.
 
+    times: when the rows were made
     silent: the bits of those whose versions nobody takes (sync/versions/index_view)
     own: paths of which nobody but devices of `silent`, and we among them, has our version
     """
 
-    def __init__(self, accepted: Accepted) -> None:
-        self.counters, self.peer_counts = Counters(accepted=accepted), PeerCounts()
+    def __init__(self, accepted: Accepted, times: ChangeTimes | None = None) -> None:
+        self.counters, self.peer_counts = Counters(accepted=accepted), PeerCounts(times)
         self._after = b""
         self.own: list[str] = []
 
     @classmethod
-    def whole(cls, reader: Reader, accepted: Accepted, silent: int = 0) -> Recount:
+    def whole(
+        cls,
+        reader: Reader,
+        accepted: Accepted,
+        silent: int = 0,
+        times: ChangeTimes | None = None,
+    ) -> Recount:
         """Counts all rows at once."""
-        count = cls(accepted)
+        count = cls(accepted, times)
         while count.step(reader, 1 << 12, silent):
             pass
         return count

@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from leftzmq.index.change_ages import ChangeTimes
 from leftzmq.index.heads import Head
 from leftzmq.index.rows import Row, counting, ours_of
 from leftzmq.index.schema import OUR_BIT
@@ -54,6 +55,7 @@ class IndexView:
     reach: the bits of the devices that can be asked now
     counters: what `status` counts
     peer_counts: how much each device says that it has
+    times: when the rows were made
     unsure: paths where an operation may have left something that could not be flushed, or where
         something was found that is still to be deleted. Until a look tells, or that is deleted, no
         delete is taken over there
@@ -87,7 +89,8 @@ class IndexView:
         self.reach = 0
         self.held = Withheld(store)
         self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
-        whole = Recount.whole(store, self.accepted)
+        self.times = ChangeTimes(store.last_id)
+        whole = Recount.whole(store, self.accepted, times=self.times)
         self.counters, self.peer_counts = whole.counters, whole.peer_counts
         self.begun = store.all_begun()
         self._kept_begun, self._guessed = set(self.begun), set[str]()
@@ -201,6 +204,10 @@ class IndexView:
 
     # -- changing --------------------------------------------------------------------------------
 
+    def now_is(self, now: float) -> None:
+        """Called before each fact: rows that are made next are of this time (monotonic seconds)."""
+        self.times.now_is(self.store.last_id, now)
+
     @property
     def takes(self) -> bool:
         """Whether what others change is taken into the share."""
@@ -239,10 +246,11 @@ class IndexView:
             silent = self.silent
             if self._we_read:
                 self.touched.add(path)
+        # They have their ids then.
+        after = self._memo[path] = self.store.replace(before, after)
         count(self.counters, self.peer_counts, before, after, silent)
         if self._recount is not None:
             self._recount.change(before, after, sort_key(path), silent)
-        self._memo[path] = self.store.replace(before, after)
         if path in self.kept or path in self.apart:
             self.turned.add(path)
 
@@ -513,7 +521,7 @@ class IndexView:
         self.store.put_meta(_ACCEPTED, self.accepted.pack())
         counted = self.counters.losses or self.counters.turned or self._recount is not None
         if counted or not self.accepted.includes(before):
-            self._recount = Recount(self.accepted)
+            self._recount = self._counted_anew()
         else:
             self.counters.accepted = self.accepted
 
@@ -526,7 +534,7 @@ class IndexView:
         if self.silent == before:
             return False
         self.turned.update(self.kept, self.apart)
-        self._recount = Recount(self.accepted)
+        self._recount = self._counted_anew()
         return True
 
     # -- generations -----------------------------------------------------------------------------
@@ -584,6 +592,9 @@ class IndexView:
         """Whether nothing is left to sweep, and the recount is complete."""
         return not self._sweeping and not self._to_sweep and self._recount is None
 
+    def _counted_anew(self) -> Recount:
+        return Recount(self.accepted, self.times)
+
     def sweep_some(self) -> None:
         """Does one step of sweeping. When rows that were counted have been removed, the count
         starts again."""
@@ -596,7 +607,7 @@ class IndexView:
             if end is None:
                 # A device that held them may no longer hold them.
                 self.turned.update(self.kept, self.apart)
-                self._recount = None if self._to_sweep else Recount(self.accepted)
+                self._recount = None if self._to_sweep else self._counted_anew()
         elif self._recount is not None:
             goes_on = self._recount.step(self.store, silent=self.silent)
             self.touched.update(self._recount.own)

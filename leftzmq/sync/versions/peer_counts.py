@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from leftzmq.index.rows import Row, row_bytes
+from leftzmq.index.change_ages import ChangeAges, ChangeTimes
+from leftzmq.index.rows import ANYBODY, Row, row_bytes
 
 
 class HeldCount(Struct, frozen=True):
@@ -38,10 +39,13 @@ class PeerCounts:
     """Rows are counted by the set of devices that hold them. There are few such sets: a row that
     all devices hold is one step.
 
+    times: when the rows were made
     changed: whether a count changed since somebody set this to False
     """
 
-    def __init__(self) -> None:
+    def __init__(self, times: ChangeTimes | None = None) -> None:
+        times = times or ChangeTimes(0)
+        self._our_ages, self._their_ages = ChangeAges(times), ChangeAges(times)
         self._by_holders: Counts = {}
         self._ours: Counts = {}  # by the devices that have our version, or a higher one
         # Versions above ours, or where we have none: by the devices that hold them.
@@ -70,6 +74,15 @@ class PeerCounts:
         """What the device of this bit has and we lack."""
         return Lack(*_sum(self._theirs, mask, holds=True))
 
+    def oldest_lacking(self, mask: int) -> float | None:
+        """Return when the oldest version was heard of that `lacking` counts (monotonic seconds).
+        None: the device lacks nothing."""
+        return self._our_ages.oldest(mask, holds=False)
+
+    def oldest_coming(self) -> float | None:
+        """Return the same of what any device has and we lack."""
+        return self._their_ages.oldest(ANYBODY, holds=True)
+
     def not_kept(self, mask: int) -> int:
         """How many versions the device of this bit holds of paths at which we have what nobody is
         told, or nothing that we keep."""
@@ -86,7 +99,7 @@ class PeerCounts:
                 ours = row
         if len(held) == 1 and ours is not None:  # nearly every path
             if ours.holders & ~silent and not ours.entry.is_private:
-                _count(self._ours, ours.holders, sign, ours.entry.size)
+                self._count_ours(ours, ours.holders, sign)
             return
         up = 0
         for row in held:
@@ -96,10 +109,16 @@ class PeerCounts:
                 up |= row.holders
                 if row.holders & ~silent:
                     _count(self._theirs, row.holders, sign, row.entry.size)
+                    self._their_ages.count(row.id, row.holders, sign)
             elif row is not ours and ours.entry.is_private:
                 _count(self._not_kept, row.holders, sign, row.entry.size)
         if ours is not None and ours.holders & ~silent and not ours.entry.is_private:
-            _count(self._ours, ours.holders | up, sign, ours.entry.size)
+            self._count_ours(ours, ours.holders | up, sign)
+
+    def _count_ours(self, row: Row, devices: int, sign: int) -> None:
+        """devices: that have this version of ours, or a higher one."""
+        _count(self._ours, devices, sign, row.entry.size)
+        self._our_ages.count(row.id, devices, sign)
 
 
 def _count(counts: Counts, holders: int, sign: int, size: int) -> None:

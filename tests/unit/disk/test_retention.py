@@ -11,7 +11,7 @@ import pytest
 from leftzmq.config import Limits
 from leftzmq.disk.fs.real import RealDirectory, RealRoot
 from leftzmq.disk.trash import retention
-from leftzmq.disk.trash.retention import DAY_NS, TrashClock, TrashSweep, moved
+from leftzmq.disk.trash.retention import DAY_NS, TrashClock, TrashSize, TrashSweep, moved
 from leftzmq.disk.trash.trash import Trash, batch_name, is_batch, taken_ns
 
 NOW_NS = 1_700_000_000_000_000_000  # 2023-11-14 22:13:20 UTC
@@ -59,8 +59,18 @@ def swept(
     for _ in range(10_000):
         part = sweep.step()
         if part.done:
+            files = [file for file in trash.rglob("*") if is_counted(trash, file)]
+            taken = sum(file.lstat().st_blocks * 512 for file in files)
+            assert part.left == TrashSize(len(files), taken)
             return part.clock
     raise AssertionError("the sweep does not end")
+
+
+def is_counted(trash: Path, file: Path) -> bool:
+    """Whether it is a file, or a link, in a batch of this file system."""
+    is_here = not trash.is_symlink() and file.lstat().st_dev == trash.stat().st_dev
+    is_folder = file.is_dir() and not file.is_symlink()
+    return is_here and is_batch(file.relative_to(trash).parts[0]) and not is_folder
 
 
 def names(trash: Path) -> set[str]:

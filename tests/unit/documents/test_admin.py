@@ -38,6 +38,7 @@ from leftzmq.sync.folder import FolderState
 from leftzmq.sync.guard.guard import _WHO
 from leftzmq.sync.jobs import DropCookie, Job, WriteChunks
 from leftzmq.tree.mode import FolderMode
+from leftzmq.wire.answers.metrics import MetricsShown
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.replies import Reloaded, Reply
 from tests.helpers.mesh import Device, Held, Mesh
@@ -50,7 +51,7 @@ INBOUND = ROOT / "leftzmq/runtime/border/inbound.py"
 DESK = [*(ROOT / "leftzmq/runtime/pairing").glob("*.py"), ROOT / "leftzmq/runtime/pausing/desk.py"]
 DESK_READERS = [f"asked.{name}" for name in vars(AskedFields) if not name.startswith("_")]
 EVERY = "Every answer"
-TYPED = {"reload": Reloaded}
+TYPED = {"reload": Reloaded, "metrics": MetricsShown}
 """Answers that neither a machine nor the pairing desk gives."""
 
 MACHINE = MachineSeen("/state", 0o700, (), None, None, 0, (), 4096, 3600, 20, {})
@@ -190,7 +191,9 @@ def fields_of(answer: type[Reply], before: str = "") -> Iterator[tuple[str, str]
     for field in msgspec.structs.fields(answer):
         name, kind = before + field.name, field.type
         items = get_args(kind)
-        if isinstance(kind, types.UnionType):
+        if get_origin(kind) is dict:
+            yield name, "map"
+        elif isinstance(kind, types.UnionType):
             yield name, " or ".join(_WORDS[one] for one in items)
         elif get_origin(kind) is list and issubclass(items[0], Reply):
             yield name, "list of maps"

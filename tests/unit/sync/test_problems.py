@@ -3,6 +3,8 @@ kind, and all that are known of are counted until they are solved."""
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from leftzmq.errors import Problem, ProblemKind
@@ -113,6 +115,32 @@ def test_what_a_reader_changed_stands_beside_another_problem_of_the_path() -> No
     found.show(problem(1))
     assert len(found.clear("1", kind=changed)) == 1
     assert [one.kind for one in found.all()] == [FAR]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_kind_has_as_many_as_are_known_whatever_is_shown_and_solved(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_OF_A_KIND", 3)
+    monkeypatch.setattr(module, "MAX_HIDDEN", 12)
+    dice, found, kinds = random.Random(seed), Problems("share"), (FAR, BAD, ProblemKind.SPECIAL)
+    for _ in range(300):
+        match dice.randrange(20):
+            case 0:
+                found.walk_begins()
+            case 1:
+                found.settled_by_walk()
+            case 2:
+                found.clear_all(dice.choice(kinds))
+            case 3 | 4 | 5:
+                found.clear(str(dice.randrange(30)))
+            case _:
+                found.show(problem(dice.randrange(30), dice.choice(kinds)))
+        known = [found.kind_of(str(number)) for number in range(30)]
+        assert found.by_kind() == {kind: known.count(kind) for kind in ProblemKind}
+        assert found.hidden_besides((FAR,)) + found.kept_besides((FAR,)) == sum(
+            found.by_kind()[kind] for kind in kinds if kind is not FAR
+        )
 
 
 def test_all_of_a_kind_are_solved_at_once_the_hidden_ones_too() -> None:

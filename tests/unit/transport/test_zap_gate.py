@@ -76,7 +76,7 @@ def test_a_stranger_is_refused_and_a_listed_device_let_in(tmp_path, kind):
         a.listed.add(friend.public)
         assert handshake(a, kind, stranger) == zmq.EVENT_HANDSHAKE_FAILED_AUTH
         assert handshake(a, kind, friend) == zmq.EVENT_HANDSHAKE_SUCCEEDED
-        assert refusals(a) == [Refusal.UNKNOWN_DEVICE]
+        assert refusals(a) == [Refusal.UNKNOWN_DEVICE] and a.bus.strangers_refused == 1
         assert public_text(stranger.public) in a.of(StrangerRefused)[0].detail
         assert "from 127.0.0.1" in a.of(StrangerRefused)[0].detail
 
@@ -348,6 +348,8 @@ def test_a_flood_is_one_line_per_key_and_minute():
     note(refusal_log, 1, now=QUIET_S - 0.5)
     note(refusal_log, 0, now=QUIET_S + 0.0005)
     assert [fact.detail for fact in refusal_log.to_report(QUIET_S)] == ["0"]
+    refusal_log.note(DeviceKey(b"p" * 32), Refusal.WRONG_SHAPE, b"p", "a peer", 1.0)
+    assert refusal_log.strangers == 1002, "all are counted, and only strangers"
 
 
 def test_a_flood_of_keys_is_a_number_and_bounded_memory():

@@ -77,6 +77,28 @@ def test_every_job_has_one_answer_in_the_order_of_its_lane(yard):
     assert yard.workers.done() == []
 
 
+def test_how_long_threads_were_busy_with_each_kind_of_job():
+    now, wake = [0.0], Wake()
+    took_s = {small(1): 2.0, small(2): 3.0, small(666): 5.0, bulk(1): 7.0}
+
+    def run(job):
+        now[0] += took_s[job]
+        if job == small(666):
+            raise ValueError("a job that breaks takes its time, too")
+        return answer_to(job)
+
+    workers = Workers(run, wake.signal, clock=lambda: now[0])
+    assert workers.busy_s == {}
+    for job in took_s:  # one after the other, as they have one clock
+        workers.submit(job)
+        assert is_readable(wake.fd, 5_000)
+        wake.clear()
+        assert len(workers.done()) == 1
+    assert workers.busy_s == {Flush: 10.0, Walk: 7.0}
+    assert workers.stop(DEADLINE_S)
+    wake.close()
+
+
 def test_an_edit_is_not_behind_blocked_bulk(yard):
     for n in range(5):
         yard.workers.submit(bulk(n))

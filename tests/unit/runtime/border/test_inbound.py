@@ -24,6 +24,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport.frames import Knocked, Raw, RawAsk, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.wire.answers.metrics import MetricsShown
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.door import DOOR_VERSION, Knock
 from leftzmq.wire.local import Event, EventKind, decode_reply, encode_ask
@@ -74,6 +75,7 @@ class Around:
             self,
             self,
             Pausing(),
+            lambda: MetricsShown(metrics=[]),
             self.event_log,
             self,
             teller,
@@ -204,6 +206,8 @@ def test_questions_go_to_the_desk_to_the_machines_or_are_answered_here(around: A
     assert around.takes() == [(b"me", {"paused": True, "folder": "x"})]
     asked = around.fact(RawAsk(b"me", encode_ask("status", {})))
     assert asked == Asked(b"me", "status", {}) and around.takes() == []
+    assert around.fact(RawAsk(b"me", encode_ask("metrics", {}))) is None
+    assert around.takes() == [(b"me", {"metrics": []})]
     assert around.fact(RawAsk(b"me", encode_ask("events", {"after": 0}))) is None
     ((asker, reply),) = around.takes()  # type: ignore[misc]
     assert asker == b"me" and reply["events"] == [["ready", 1, 6.0, {}]]

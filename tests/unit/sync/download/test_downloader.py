@@ -72,7 +72,7 @@ class View:
     def twins(self, content: bytes, limit: int) -> list[object]:
         return []
 
-    def received(self, count: int) -> None:
+    def received(self, device: DeviceKey, count: int) -> None:
         pass
 
     def intend(self, *intents: object) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count as count_from
 
 import pytest
 
+from leftzmq.index.rows import ANYBODY
 from leftzmq.sync.versions.index_view import KeepingChange
 from leftzmq.sync.versions.local_changes import gone
 from leftzmq.sync.versions.remote_changes import Heard, withdrawn
@@ -241,9 +243,12 @@ def test_the_counts_are_those_of_a_new_count(a: Agent, count: str) -> None:
     from leftzmq.sync.versions.counters import Recount
     from leftzmq.tree.accepted import NOTHING
 
+    moments = count_from(1)
+
     def step(deed: Callable[[], object]) -> None:
+        a.view.now_is(100.0 * next(moments))
         deed()
-        whole = Recount.whole(a.store, NOTHING)
+        whole = Recount.whole(a.store, NOTHING, times=a.view.times)
         if count == "counters":
             assert a.view.counters == whole.counters
         else:
@@ -251,6 +256,9 @@ def test_the_counts_are_those_of_a_new_count(a: Agent, count: str) -> None:
             for mask in (0, *(1 << bit for bit in a.bits.values())):
                 assert now.lacking(mask) == fresh.lacking(mask)
                 assert now.coming(mask) == fresh.coming(mask)
+                assert now.oldest_lacking(mask) == fresh.oldest_lacking(mask)
+            assert now.oldest_coming() == fresh.oldest_coming()
+            assert (now.oldest_coming() is None) is (now.coming(ANYBODY).paths == 0)
 
     step(lambda: a.scan(file()))
     step(lambda: a.hear("B", made("B", file(text="theirs", mtime=50))))

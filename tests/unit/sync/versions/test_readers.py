@@ -108,8 +108,11 @@ def told(device: Device) -> tuple[object, ...]:
     view = device.index_view
     while not view.swept:
         view.sweep_some()
-    anew = Recount.whole(device.store, NOTHING, view.silent)
+    anew = Recount.whole(device.store, NOTHING, view.silent, view.times)
     assert view.counters == anew.counters
+    for ages in ("_our_ages", "_their_ages"):
+        now, fresh = (getattr(each.peer_counts, ages) for each in (view, anew))
+        assert now._counts == fresh._counts
     count = LossCount(view.reach, NOTHING, view.readers)
     while not count.step(device.store):
         pass

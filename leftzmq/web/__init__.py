@@ -1,0 +1,1 @@
+"""The page: a process of its own that shows what the agent answers."""
