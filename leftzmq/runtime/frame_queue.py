@@ -10,7 +10,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from leftzmq.sync.facts import BulkRestored, DialFailed, LinkClosed, LinkOpened, StrangerRefused
+from leftzmq.sync.facts import (
+    BulkRestored,
+    ConnectionsGone,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    StrangerRefused,
+)
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.frames import Raw, RawFrame
 
@@ -63,7 +70,7 @@ def _device_of(raw: Raw) -> DeviceKey | None:
     match raw:
         case RawFrame(link) | LinkOpened(link) | LinkClosed(link):
             return link.device
-        case StrangerRefused(of) | DialFailed(of) | BulkRestored(of):
+        case StrangerRefused(of) | DialFailed(of) | BulkRestored(of) | ConnectionsGone(of):
             return of
     return None
 

@@ -220,6 +220,13 @@ class LinkClosed(Struct, frozen=True):
     why: str
 
 
+class ConnectionsGone(Struct, frozen=True):
+    """No connection that this device made is open any more, as the system says. A link that it made
+    may be gone: nothing was sent over it since, perhaps."""
+
+    device: DeviceKey
+
+
 class DeviceDropped(Struct, frozen=True):
     """We refuse a device, and cut every connection with it."""
 
@@ -618,6 +625,7 @@ Fact = (
     | ChunksArrived
     | LinkOpened
     | LinkClosed
+    | ConnectionsGone
     | DeviceDropped
     | DialFailed
     | PeerListed

@@ -284,6 +284,7 @@ class Bus:
         found = self._move()
         found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
         now = self._clock()
+        found.extend(self._connection_limits.to_report(now))
         found.extend(self._refusal_log.to_report(now))
         found.extend(self._socket_errors.to_report())
         return found

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from leftzmq.sync.facts import (
     BulkRestored,
+    ConnectionsGone,
     DialFailed,
     LinkClosed,
     LinkOpened,
@@ -60,6 +61,7 @@ Raw = (
     | Knocked
     | LinkOpened
     | LinkClosed
+    | ConnectionsGone
     | DialFailed
     | BulkRestored
     | Subscribed

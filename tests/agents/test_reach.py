@@ -38,6 +38,11 @@ def tells(giver: Actor, taker: Actor, path: str, within_s: float) -> None:
     assert wait_until(lambda: has(taker, path, data), within_s), f"{giver.name} to {taker.name}"
 
 
+def is_away(seen_by: Actor) -> bool:
+    (peer,) = seen_by.status()["peers"]
+    return not peer["connected"]
+
+
 def without_address(a: Actor, b: Actor) -> None:
     change(a, f'address = "tcp://127.0.0.1:{b.port}"\n', "")
 
@@ -101,3 +106,25 @@ def test_a_device_that_sleeps_is_in_sync_soon_after_it_wakes(stage: Stage) -> No
         return all(has(b, name, (a.share / name).read_bytes()) for name in names)
 
     assert wait_until(same, HEALED_S)
+
+
+def test_a_device_that_is_killed_as_soon_as_it_was_met_is_away_at_once(stage: Stage) -> None:
+    """Its own dialing may have been the only one that was through by then."""
+    a, b = stage.actors
+    a.start()
+    b.start()
+    tells(a, b, "first", DEADLINE_S)
+    b.kill()
+    assert wait_until(lambda: is_away(a), NEWS_S)
+
+
+def test_a_device_that_dials_and_is_dialed_by_nobody_is_away_when_it_is_killed(
+    stage: Stage,
+) -> None:
+    a, b = stage.actors
+    without_address(a, b)
+    a.start()
+    b.start()
+    tells(a, b, "first", DEADLINE_S)
+    b.kill()
+    assert wait_until(lambda: is_away(a), NEWS_S)

@@ -18,6 +18,7 @@ from leftzmq.content.keys import device_mark
 from leftzmq.errors import Away, Refusal, Refused, StopCause, versions_differ
 from leftzmq.sync.actions import Drop, Outputs, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
+    ConnectionsGone,
     DeviceDropped,
     DialFailed,
     FolderNamedOtherwise,
@@ -239,6 +240,14 @@ class Peers:
                 # key. After a welcome the device sends open once more.
                 return [self._our_welcome(peer, peer.came)]
         return self._unlinked(peer, away, fact.why, now)
+
+    def on_connections_gone(self, fact: ConnectionsGone, now: float) -> Outputs:
+        """A link that the device made is used alone, and may be gone: nothing is sent over it for
+        up to a minute. It is greeted once more: if that cannot be sent, the link is closed."""
+        peer = self.by_key.get(fact.device)
+        if peer is None or peer.came is None or peer.welcomed:
+            return []
+        return [self._our_welcome(peer, peer.came)]
 
     def on_device_dropped(self, fact: DeviceDropped, now: float) -> Outputs:
         """The device is shut out for a while."""

@@ -17,6 +17,7 @@ from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import (
     BulkRestored,
     ChunksArrived,
+    ConnectionsGone,
     DeviceDropped,
     DialFailed,
     EpochBegan,
@@ -104,6 +105,7 @@ class DeviceRoutes(Struct, frozen=True):
         to(BulkRestored, self._on_bulk_restored)
         to(PageArrived, self._on_page_arrived)
         to(DialFailed, peers.on_dial_failed)
+        to(ConnectionsGone, peers.on_connections_gone)
         to(StrangerRefused, peers.on_stranger_refused)
         to(FolderNamedOtherwise, peers.on_folder_named_otherwise)
         to(PeerLeft, self._on_peer_left)

@@ -20,6 +20,7 @@ from typing import Final
 import zmq
 
 from leftzmq.errors import Refusal
+from leftzmq.sync.facts import ConnectionsGone
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.connections.ends import ConnectionEnds
@@ -46,6 +47,9 @@ LOOK_S: Final = 0.02  # between two checks of the silent connections
 UNREAD_LOOK_S: Final = 0.05
 """Time between two checks of what libzmq holds of active devices. libzmq decrypts about 1 GB a
 second and thread (transport/bus), so an endless message grows by 50 MB meanwhile."""
+GONE_S: Final = 0.2
+"""From the end of a device's last connection to the report. The thread of libzmq tells of that end
+and hands over what it had received, in any order."""
 TRIM_S: Final = 0.25
 """While strangers' connections are ended, malloc's free memory is returned to the system at this
 interval (1 to 10 ms each time). 12,000 connections a second with 1 MiB begun on each took 200 MiB
@@ -119,6 +123,8 @@ class ConnectionLimits:
         self._all: dict[tuple[Socket, int], PeerConnection] = {}
         self._silent = {kind: _Silent() for kind in Socket}
         self._of_device: dict[DeviceKey, list[PeerConnection]] = {}
+        # Devices whose last connection was closed, and when that is reported; None: at a tick.
+        self._gone: dict[DeviceKey, float | None] = {}
         self._look_at = self._unread_look_at = 0.0
         self.crowded = False
         """A connection got a descriptor of the spare share: no more connections should be
@@ -130,6 +136,7 @@ class ConnectionLimits:
         due = [self._look_at] if silent else []
         due += [self._unread_look_at] if self._activity.is_seen else []
         due += [self._trim_at] if self._trim_is_due else []
+        due += [0.0 if at is None else at for at in self._gone.values()]
         return min(due, default=None)
 
     def has_seen(self, device: DeviceKey) -> bool:
@@ -170,6 +177,15 @@ class ConnectionLimits:
         others.remove(connection)
         if not others:
             del self._of_device[connection.device]
+            self._gone[connection.device] = None
+
+    def to_report(self, now: float) -> list[ConnectionsGone]:
+        """Return the devices that have had no connection for GONE_S. What they sent before has been
+        read by then, and libzmq knows that nothing can be sent to them."""
+        due = [device for device, at in self._gone.items() if at is not None and at <= now]
+        for device in due:
+            del self._gone[device]
+        return [ConnectionsGone(device) for device in due if not self.has_seen(device)]
 
     def _is_known(self, kind: Socket, descriptor: int, ends: ConnectionEnds) -> bool:
         known = self._all.get((kind, descriptor))
@@ -230,12 +246,15 @@ class ConnectionLimits:
         """The sockets are made anew: all their connections are gone."""
         self._all.clear()
         self._silent = {kind: _Silent() for kind in Socket}
+        self._gone.update(dict.fromkeys(self._of_device))
         self._of_device.clear()
         self.crowded = False
 
     def tick(self, now: float) -> None:
         """End connections that were silent too long or sent too much; note devices with too much
         unread."""
+        for device in [each for each, at in self._gone.items() if at is None]:
+            self._gone[device] = now + GONE_S
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look_at_silent(now)

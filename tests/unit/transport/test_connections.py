@@ -17,7 +17,7 @@ import pytest
 import zmq
 
 from leftzmq.errors import Refusal
-from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
+from leftzmq.sync.facts import ConnectionsGone, LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import Link, Way
 from leftzmq.transport.connections import limits as rules
 from leftzmq.transport.connections.activity import Activity
@@ -390,6 +390,38 @@ class FrameOver:
     def get(self, option: int) -> int:
         assert option == zmq.SRCFD
         return self.descriptor
+
+
+def test_a_device_is_reported_when_its_last_connection_has_been_gone_for_a_moment():
+    keys, other = new_keys(), new_keys()
+    looks = ConnectionLimits(RefusalLog(), 1000, list, Activity(), lambda: None)
+    with tcp.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        theirs = [tcp.create_connection(server.getsockname()) for _ in range(4)]
+        ours = [server.accept()[0] for _ in theirs]
+
+        def comes(number: int, kind: Socket, device: bytes, now: float) -> None:
+            looks.accepted(kind, ours[number].fileno(), port, now)
+            looks.frame_came(FrameOver(ours[number].fileno()), kind, device, now)
+
+        comes(0, Socket.CONTROL, keys.public, 1.0)
+        comes(1, Socket.BULK, keys.public, 1.0)
+        comes(2, Socket.CONTROL, other.public, 1.0)
+        looks.closed(Socket.CONTROL, ours[0].fileno())
+        looks.tick(2.0)
+        assert looks.to_report(9.0) == [], "another one is open"
+        looks.closed(Socket.BULK, ours[1].fileno())
+        looks.closed(Socket.CONTROL, ours[2].fileno())
+        looks.tick(9.0)
+        assert looks.to_report(9.0) == [] and looks.again_at == 9.0 + rules.GONE_S
+        comes(3, Socket.CONTROL, other.public, 9.1)  # it is back
+        assert looks.to_report(9.0 + rules.GONE_S) == [ConnectionsGone(keys.public)]
+        assert looks.to_report(19.0) == []
+        looks.forget_all()
+        looks.tick(20.0)
+        assert looks.to_report(30.0) == [ConnectionsGone(other.public)]
+        for one in (*ours, *theirs):
+            one.close()
 
 
 def test_a_connection_that_is_reported_after_its_first_message_is_its_devices_all_the_same():

@@ -9,7 +9,14 @@ import pytest
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Drop, Send, Subscribe
-from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConnected, PeerLost
+from leftzmq.sync.facts import (
+    ConnectionsGone,
+    LinkClosed,
+    LinkOpened,
+    MessageArrived,
+    PeerConnected,
+    PeerLost,
+)
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.greeting import ASK_TO_GREET_S, PORTS_STAY_S, OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
@@ -91,6 +98,20 @@ def both_dial() -> Peers:
     says(peers, OLD_BULK, OPEN)
     assert peers.control_link(DEVICE) == peers.bulk_link(DEVICE) == OURS
     return peers
+
+
+def test_a_link_that_it_made_is_tried_when_all_its_connections_are_gone() -> None:
+    """If that cannot be sent, the loop closes the link."""
+    peers = peers_that_dial_us()
+    gone = ConnectionsGone(DEVICE)
+    assert peers.on_connections_gone(gone, 1.0) == [], "nobody is here"
+    says(peers, OLD, HELLO)
+    says(peers, OLD_BULK, OPEN)
+    (tried,) = peers.on_connections_gone(gone, 1.0)
+    assert isinstance(tried, Send) and tried.link == OLD and isinstance(tried.message, Welcome)
+    assert PeerLost(DEVICE) in peers.on_link_closed(LinkClosed(OLD, "gone"), 1.0)
+    assert peers.on_connections_gone(gone, 2.0) == []
+    assert both_dial().on_connections_gone(gone, 1.0) == [], "our own link tells by itself"
 
 
 def greeted_again(done: list[object]) -> bool:

@@ -18,6 +18,7 @@ from leftzmq.errors import Away, Stop, StopCause
 from leftzmq.sync.exchange.index_client import ANSWER_TIMEOUT_S
 from leftzmq.sync.facts import (
     BulkRestored,
+    ConnectionsGone,
     DialFailed,
     Fact,
     LinkClosed,
@@ -109,6 +110,7 @@ class Orders:
         found["dialed opened"] = lambda: LinkOpened(self.dialed)
         found["came bulk closed"] = lambda: LinkClosed(self.came_bulk, "gone")
         found["bulk restored"] = lambda: BulkRestored(self.m.key)
+        found["connections gone"] = lambda: ConnectionsGone(self.m.key)
         found["dial failed"] = lambda: DialFailed(self.m.key, "nobody answers", Away.NOBODY_ANSWERS)
         return found
 
@@ -181,7 +183,7 @@ NAMES = [
         "hello", "welcome", "refusing", "bye", "index_since", "have", "reading", "giving", "done",
         "report", "open", "get", "closed", "page", "news",
     )),
-    "dialed opened", "came bulk closed", "bulk restored", "dial failed",
+    "dialed opened", "came bulk closed", "bulk restored", "connections gone", "dial failed",
 ]  # fmt: skip
 DIALED = [name for name in NAMES if not name.startswith("came")]
 CAME = [name for name in NAMES if name.startswith("came")]
