@@ -45,7 +45,7 @@ DESCRIPTORS: Final = 4096
 shells 1024 and up; the agent itself asks for no more than this."""
 ASK_S: Final = 20.0
 KEPT_LOG_BYTES: Final = 64 * MIB
-FLOOD_S: Final = 4.0
+FLOOD_S: Final = 3.0
 SOON_AFTERWARDS_S: Final = 20.0
 FLOODS: Final = Path(__file__).with_name("floods.py")
 

@@ -26,7 +26,7 @@ from tests.sim.shrink import unpack
 from tests.sim.users import Users
 from tests.sim.world import Knobs, World
 
-SEEDS, SEEDS_A_TEST = 20, 10
+SEEDS, SEEDS_A_TEST = 12, 12
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))

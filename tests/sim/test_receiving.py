@@ -19,7 +19,7 @@ from tests.sim.receivers import RECEIVING, Receivers
 from tests.sim.users import Users
 from tests.sim.world import Knobs, SimDevice, World
 
-SEEDS = 16
+SEEDS = 10
 
 
 def test_the_promises_hold_where_a_device_only_receives() -> None:
