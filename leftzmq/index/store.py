@@ -244,10 +244,13 @@ class Store(Reader):
 
     def held_for_nobody(self, why: int, limit: int, readers: int = 0) -> list[str]:
         """Paths where something is withheld for this reason, and of which no device, reachable or
-        not, has a version any more. readers: the bits of devices that do not count."""
+        not, has a version any more that we may take: none below the one that we had announced.
+        readers: the bits of devices that do not count."""
         found = self._ask(
             "SELECT path FROM held WHERE why = ? AND NOT EXISTS"
-            " (SELECT 1 FROM version WHERE version.path = held.path AND holders & ~? != 0) LIMIT ?",
+            " (SELECT 1 FROM version WHERE version.path = held.path AND holders & ~? != 0"
+            " AND (held.writer = x''"
+            " OR (version.stamp, version.writer) >= (held.stamp, held.writer))) LIMIT ?",
             (why, readers, limit),
         )
         return [path_of_key(key) for (key,) in found]

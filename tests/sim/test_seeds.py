@@ -488,6 +488,10 @@ PLANS = {
     "a receiver deleted the folder that another one's lost index knew to be deleted": (
         "47000216/AB/13000,1,2004,2,13005,13006/0/lag_s,slow,news_twice,watch_lost,careful,skews_s"
     ),
+    "one wants a rotten file back, who has it is put out, and another one has an older version": (
+        "49000429/ABC/11000,19001,0,1,2,3,4,5,6,7,8,9,19102,11001,19101,19103,11,5001,11002/0/"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

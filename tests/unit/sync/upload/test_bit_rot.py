@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from leftzmq.disk.fs.real import RealFile
 from leftzmq.sync.download.failed_requests import NOT_GIVEN_S
-from leftzmq.sync.facts import BytesDoubted
+from leftzmq.sync.facts import BytesDoubted, PeerUnlisted
 from leftzmq.sync.jobs import Doubt
 from leftzmq.sync.upload.bit_rot import TRY_PERIOD_S
 from leftzmq.tree.mode import FolderMode
@@ -359,3 +359,30 @@ def holders(seen_by: Device, of: Device) -> int:
     view = seen_by.folder.index_view
     mask = view.store.heads.bits_of([of.key])
     return sum(bool(row.holders & mask) for row in view.all_rows("d/f"))
+
+
+def test_what_is_rotten_stays_where_those_who_are_left_have_an_older_version_alone(
+    mesh: Mesh,
+) -> None:
+    """None of them can ever give what it was, and no device takes an older version back. What is
+    there is told as a file of a user's, beside what others have."""
+    a, b, c = mesh.devices.values()
+    older = shared(mesh, 100)
+    c.start()
+    mesh.settle()
+    c.kill()
+    mesh.now += 60
+    a.write("d/f", b"the next version, which C has not heard of yet, and which A takes with it")
+    a.scan()
+    mesh.settle()
+    rotten = turn(b)
+    a.node.listener.on_get = lambda link, get, now: []  # type: ignore[method-assign]
+    c.start()
+    mesh.settle(5.0)
+    assert problems(b) == {"d/f": "ROTTEN"} and b.folder.index_view.ours("d/f") is None
+    a.kill()
+    for device in (b, c):
+        device.handle(PeerUnlisted(a.key))
+    mesh.settle(2 * NOT_GIVEN_S)
+    assert problems(b) == problems(c) == {}
+    assert files(b) == files(c) and set(files(b).values()) == {rotten, older}
