@@ -15,6 +15,8 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       flight-TIME.log   what happened before a mistake of ours, for a report; the last few
       agent.log         the log of an agent in the background (cli/service/background)
       up.lock           held by the one command that starts or stops the agent (cli/up)
+      web.token         what a browser or a program shows to the page (leftzmq/web)
+      web-open.html     leads a browser to the page, while `leftzmq web --open` runs
       way               a short link to this directory, if its usual names are taken
       events, admin     ipc sockets, bound by the holder of the lock only
 """
@@ -45,6 +47,7 @@ MAX_IPC_PATH_BYTES: Final = 100  # sun_path holds 104 on macOS, 108 on Linux, wi
 WAY_FILE: Final = "way"
 PAIRING_FILE: Final = "pairing.json"
 PAUSES_FILE: Final = "pauses.json"
+WEB_TOKEN_FILE: Final = "web.token"
 KEPT_FLIGHTS: Final = 3
 _FLIGHT_NAME: Final = "flight-{:%Y%m%d-%H%M%S}.log"  # UTC, so names are in the order of time
 _SECRET_NAME: Final = "leftzmq-{}"

@@ -17,7 +17,7 @@ import pytest
 from tests.helpers.mesh import Mesh
 
 TESTS = Path(__file__).parent
-SLOW = {"agents", "planted", "scenes", "sim"}
+SLOW = {"agents", "browser", "planted", "scenes", "sim"}
 QUICK_WORKERS, WORKERS = 3, 5
 BEFORE = pytest.StashKey[str | None]()
 

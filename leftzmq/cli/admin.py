@@ -28,6 +28,7 @@ from leftzmq.cli.service.reload import add_reload, reload
 from leftzmq.cli.service.up import add_up, down, up
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.wait import add_wait, wait
+from leftzmq.cli.web import add_web, web
 from leftzmq.config import config_file, load_device
 from leftzmq.errors import KeyFileError
 from leftzmq.statedir import StateDir, device_key_file, make_state_dir
@@ -99,6 +100,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return conflicts(options)
         case "trash":
             return trash(options)
+        case "web":
+            return web(options)
         case _:
             with Importing():  # rich and three agents: only when they are used
                 from leftzmq.cli.demo.command import demo
@@ -152,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     add_held(commands)
     add_override(commands)
     add_modes(commands)
+    add_web(commands)
     text = "three agents on this machine live through the story"
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")

@@ -82,7 +82,7 @@ DOORS = {
     "_thread": THREADS,
     "concurrent": THREADS,
     "multiprocessing": THREADS,
-    "asyncio": THREADS,
+    "asyncio": (*THREADS, "web"),
 }
 # fs/real is the only way to the file system in disk/; linux holds the kernel calls that Python
 # lacks, renaming the renames that overwrite nothing, both for fs alone.

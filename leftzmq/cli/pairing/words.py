@@ -29,7 +29,9 @@ _EVERYWHERE: Final = Endpoint("::", 0)
 class OfferedWords:
     """The words of one invitation, answered from the constructor to the end of the `with`.
 
-    file: peer.toml. opened: the agent's answer to `invite`. lines: what the user reads
+    file: peer.toml. opened: the agent's answer to `invite`. lines: what the user reads. words,
+    placed: what is typed at the other machine, with and without a search in the network; "": that
+    is not possible. why_not: why there are no words
     """
 
     def __init__(self, file: Path, opened: dict[str, Any], uses: int) -> None:
@@ -39,21 +41,24 @@ class OfferedWords:
         self._stack, self._is_said = ExitStack(), False
         self._door: WordDoor | None = None
         self.lines: tuple[str, ...] = ()
+        self.words = self.placed = self.why_not = ""
         listen = load_device(file).listen
         words = new_words(os.urandom)
         try:
             door = self._door = WordDoor(words, opened["code"], uses, listen.host, os.urandom)
         except PortTaken as error:
-            self.lines = (f"(There are no words beside it: {error})",)
+            self.why_not = f"there are no words beside it: {error}"
+            self.lines = (f"({self.why_not[:1].upper()}{self.why_not[1:]})",)
             return
         self._stack.callback(door.close)
         addresses, interfaces = reachable(listen).addresses, at_interfaces(listen)
-        placed = f"{words}@{_place(opened, door.port)}"
+        placed = self.placed = f"{words}@{_place(opened, door.port)}"
         if not (addresses and interfaces and load_discovery(file).local):
             self.lines = ("or, while this command waits:\n", f"    leftzmq join {placed}\n")
             return
         announcement = Announcement(words.digit, door.port, addresses, interfaces, os.urandom)
         self._stack.callback(announcement.close)
+        self.words = str(words)
         self.lines = (
             "or, while this command waits, in the same network:\n",
             f"    leftzmq join {words}\n",
@@ -69,6 +74,9 @@ class OfferedWords:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._stack.close()
 
     def say_end(self, screen: Screen) -> None:
