@@ -160,6 +160,8 @@ class Disk:
         tick_ns = self.clock() // TICK_NS * TICK_NS
         if not self.tells_each_change:
             return tick_ns
+        if self._finest_ns > tick_ns + 2 * TICK_NS:
+            self._finest_ns = 0  # the clock was set back, and the kernel remembers by another one
         if changed is not None and changed.shown:
             changed.shown = False
             self._finest_ns = max(self._finest_ns + 1, self.clock())
