@@ -7,7 +7,7 @@ not know what others say of themselves: sync/peers keeps that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from leftzmq.errors import StopCause
@@ -56,16 +56,16 @@ class Reports:
 
     def start(self, now: float) -> Outputs:
         self._next = now + REPORT_PERIOD_S
-        return self._measured_anew()
+        return self._measured(self._folders)
 
     def on_time_passed(self, now: float) -> Outputs:
         """Nothing wakes the agent for this: heartbeats do it every few seconds, which is often
-        enough."""
+        enough. A folder that was shared or joined meanwhile is measured then."""
         if now < self._next:
-            return []
+            return self._measured(id for id in self._folders if id not in self._free)
         self._next = now + REPORT_PERIOD_S
         told = [self.on_peer_greeted(device) for device in self._peers.connected()]
-        return [*self._measured_anew(), *(action for out in told for action in out)]
+        return [*self._measured(self._folders), *(action for out in told for action in out)]
 
     def on_peer_greeted(self, device: DeviceKey) -> Outputs:
         """Tell the device, if it understands a report and shares a folder with us."""
@@ -105,12 +105,10 @@ class Reports:
         self._measuring.discard(folder)
         self._free.pop(folder, None)
 
-    def _measured_anew(self) -> Outputs:
+    def _measured(self, folders: Iterable[str]) -> Outputs:
         """Ask how much is free where that is not being asked: a disk may not answer for long."""
         due = [
-            folder.id
-            for folder in self._folders.values()
-            if folder.stopped is None and folder.id not in self._measuring
+            id for id in folders if self._folders[id].stopped is None and id not in self._measuring
         ]
         self._measuring.update(due)
         return [Work(MeasureShare(id)) for id in due]

@@ -20,6 +20,7 @@ from leftzmq.sync.facts import (
     PeerUnlisted,
     TimePassed,
 )
+from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.jobs import MeasureShare, ShareMeasured
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.peer_state import HeardReport
@@ -262,3 +263,13 @@ def test_a_device_that_is_removed_leaves_no_report(mesh: Mesh) -> None:
     assert heard(a, b)
     a.handle(PeerUnlisted(b.key))
     assert b.key not in a.agents.by_key
+
+
+def test_a_folder_that_begins_later_is_measured_with_the_next_heartbeat(mesh: Mesh) -> None:
+    """One that was shared or joined while the agent ran, or that stopped and is open again."""
+    a, b = pair(mesh)
+    a.node.reports.on_folder_stopped(FOLDER)
+    assert a.node.reports.free_bytes(FOLDER) is None
+    mesh.settle(HEARTBEAT_PERIOD_S)
+    assert a.node.reports.free_bytes(FOLDER) is not None
+    assert heard(b, a).report.folders[0].free_bytes is not None
