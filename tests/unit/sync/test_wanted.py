@@ -216,3 +216,21 @@ def test_a_start_in_the_middle_of_a_drop_keeps_the_path(mesh: Mesh, a: Device, b
     b.start()
     quiet(mesh)
     assert names(b) == {"x"} and b.folder.index_view.ours("x") is not None
+
+
+def test_what_others_made_anew_above_our_delete_is_passed_over_and_keeps_nobody_waiting(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    only(mesh, b, "new")
+    b.write("x", b"B's")
+    quiet(mesh)
+    (b.share / "x").unlink()
+    quiet(mesh)
+    a.write("x", b"A's, anew")
+    quiet(mesh)
+    assert names(a) == {"x"} and names(b) == set()
+    view = b.folder.index_view
+    assert (view.counters.not_kept, view.counters.not_kept_bytes) == (1, len("A's, anew"))
+    lacking = view.peer_counts.lacking(b.store.heads.head_of(a.key).mask)
+    assert lacking.paths == 0, "A has what is above our delete"
+    assert b.folder.peer_lag.since(a.key) is None
