@@ -140,7 +140,7 @@ class LettingGo:
             path = question.paths[0]
             row = view.ours(path)
             if row is not None and row.entry.kind is Kind.DIRECTORY and self._going:
-                return  # what is in it goes first
+                break  # what is in it goes first
             question.paths.popleft()
             if row is None or row.entry.deleted:
                 continue

@@ -176,24 +176,25 @@ def test_drop_of_what_was_changed_here_is_refused(mesh: Mesh, a: Device, b: Devi
 
 
 @pytest.mark.parametrize("later", [0.0, 0.005, 0.02, 0.1])
+@pytest.mark.parametrize(("path", "dropped"), [("x", "x"), ("x/y", "x")])
 def test_of_the_last_two_copies_at_most_one_goes(
-    mesh: Mesh, a: Device, b: Device, c: Device, later: float
+    mesh: Mesh, a: Device, b: Device, c: Device, later: float, path: str, dropped: str
 ) -> None:
     """Story 11."""
-    a.write("x", b"1")
+    a.write(path, b"1")
     quiet(mesh)
     c.kill()
-    a.take(Asked(b"x", "drop", {"path": "x"}))
+    a.take(Asked(b"x", "drop", {"path": dropped}))
     end = mesh.now + later
     while mesh.now < end and mesh.step():
         mesh.now += 0.001
-    b.take(Asked(b"x", "drop", {"path": "x"}))
+    b.take(Asked(b"x", "drop", {"path": dropped}))
     mesh.settle(60)
-    assert "x" in names(a) | names(b)
+    assert path in names(a) | names(b)
     quiet(mesh)
-    holders = [device for device in (a, b) if "x" in names(device)]
-    assert holders and all((d.share / "x").read_bytes() == b"1" for d in holders)
-    assert all(d.folder.index_view.ours("x") is not None for d in holders)
+    holders = [device for device in (a, b) if path in names(device)]
+    assert holders and all((d.share / path).read_bytes() == b"1" for d in holders)
+    assert all(d.folder.index_view.ours(path) is not None for d in holders)
 
 
 def test_drop_of_all_that_is_not_fetched_any_more(mesh: Mesh, a: Device, b: Device) -> None:
