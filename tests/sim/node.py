@@ -127,6 +127,7 @@ class Device:
         self.waits = self.held = False
         self.starts = 0
         self.ignore: tuple[str, ...] = ()  # the rules that only this device has
+        self.only: tuple[str, ...] = ()  # the paths that its config says it fetches; none: all
         self.mode = FolderMode.BOTH
         self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
@@ -246,7 +247,7 @@ class Device:
         store = Store(self.index_file)
         self.index_opened()
         forget_unlisted(store, self._listed)
-        self.opened_with = self.ignore
+        self.opened_with = self.ignore, self.only
         return Folder(
             FOLDER,
             self.keys,
@@ -256,6 +257,7 @@ class Device:
             self.agents,
             hold=self.hold,
             ignore=self.ignore,
+            only=self.only,
             mode=self.mode,
         )
 

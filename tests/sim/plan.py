@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,7 +20,8 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import kept_laws, laws, member_laws, receiving_laws
+from . import kept_laws, laws, member_laws, receiving_laws, wanted_laws
+from .choosers import CHOICES, CHOSEN, HAS_CHOOSER, Choosers
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
@@ -36,6 +38,7 @@ PATIENCE_S: Final = 600.0
 ROSTER_EACH: Final = 10
 RULES_EACH: Final = 10
 RECEIVER_EACH: Final = 10
+WANTED_EACH: Final = 11
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -76,27 +79,39 @@ class Outcome:
         return type(self.broken).__name__ if self.broken else ""
 
 
+class Theme(Enum):
+    """What a seed may be about besides files. The value is the number of its first step."""
+
+    ROSTER = 11_000
+    RULES = 12_000
+    RECEIVER = 13_000
+    WANTED = 15_000
+
+
+def themes_of(seed: int) -> frozenset[Theme]:
+    has = {
+        Theme.ROSTER: has_roster,
+        Theme.RULES: has_rules,
+        Theme.RECEIVER: has_receiver,
+        Theme.WANTED: has_wanted,
+    }
+    return frozenset(theme for theme in Theme if has[theme](seed))
+
+
 def plan_of(seed: int, devices: int = 0) -> Plan:
     """Returns the plan of this seed. devices: how many; 0: the seed decides."""
-    return _planned(seed, devices, has_roster(seed), has_rules(seed), has_receiver(seed))
+    return _planned(seed, devices, themes_of(seed))
 
 
-def plan_of_files(seed: int) -> Plan:
-    """Returns what the plan of a seed was when in none anybody decided about members, what is to be
-    ignored, or who only receives."""
-    return _planned(seed, 0, False, False, False)
+def plan_about(seed: int, themes: Collection[Theme]) -> Plan:
+    """Returns what the plan of a seed is, or was, if it is about these and nothing else."""
+    return _planned(seed, 0, frozenset(themes))
 
 
-def _planned(
-    seed: int,
-    devices: int,
-    are_members_decided: bool,
-    are_rules_written: bool,
-    some_only_receive: bool,
-) -> Plan:
+def _planned(seed: int, devices: int, themes: frozenset[Theme]) -> Plan:
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
-    if are_members_decided and not devices:
+    if Theme.ROSTER in themes and not devices:
         count = max(count, 3)
     names = "ABCD"[:count]
     rough = chance.random() < 0.6
@@ -116,16 +131,17 @@ def _planned(
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += _open_files(seed, names, span)
     # An ignored spelling in the way of another one is no Problem yet, nor one told to nobody.
-    if not (are_rules_written or some_only_receive):
+    if not {Theme.RULES, Theme.RECEIVER} & themes:
         more += _folding(seed, names, span)
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += _pauses(seed, names, span)
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
-    decisions = _decisions(seed, names, span) if are_members_decided else []
+    decisions = _decisions(seed, names, span) if Theme.ROSTER in themes else []
     more += decisions
-    more += _rulings(seed, names, span) if are_rules_written else []
-    more += _receiving(seed, names, span) if some_only_receive else []
+    more += _rulings(seed, names, span) if Theme.RULES in themes else []
+    more += _receiving(seed, names, span) if Theme.RECEIVER in themes else []
+    more += _choices(seed, names, span) if Theme.WANTED in themes else []
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if decisions or any(step.what == "fold names" for step in more):
@@ -312,6 +328,30 @@ def _receiving(seed: int, names: str, span: float) -> list[Step]:
     return found
 
 
+def has_wanted(seed: int) -> bool:
+    """Whether devices fetch a part of the folder in this seed."""
+    return seed % WANTED_EACH == 5 and seed % 10 not in (4, 6, 9)
+
+
+def _choices(seed: int, names: str, span: float) -> list[Step]:
+    """In every eleventh seed one or two devices fetch a part of the folder, and their users get and
+    drop paths, and choose others, often soon after another choice."""
+    chance = random.Random(f"{seed}/wanted")
+    found = [Step(Theme.WANTED.value, -4.0, names[0], HAS_CHOOSER)]
+    choosers = chance.sample(names, chance.choice((1, 1, 2)))
+    for number, name in enumerate(choosers):
+        if chance.random() < 0.7:
+            found.append(Step(15_100 + number, -3.5, name, "choose first"))
+    kinds, weights = list(CHOSEN), list(CHOSEN.values())
+    for number in range(chance.choice((3, 6, 6, 12))):
+        at = chance.uniform(0.0, span)
+        if number and chance.random() < 0.4:
+            at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(15_001 + number, max(at, 0.0), chance.choice(choosers), what))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -394,6 +434,12 @@ def _live(plan: Plan, world: World) -> None:
         kept = kept_laws.Witness(world)
         kept.begin(witness.look_after)
         rulers = Rulers(world, users, kept.secrets)
+    choosers: Choosers | None = None
+    let_go: wanted_laws.Witness | None = None
+    if any(step.what == HAS_CHOOSER for step in plan.steps):
+        choosers = Choosers(world, users, faults)
+        let_go = wanted_laws.Witness(world, ledger, choosers)
+        let_go.begin(witness.look_after)
     receivers: Receivers | None = None
     if any(step.what == HAS_RECEIVER for step in plan.steps):
         receivers = Receivers(world, users, faults, ledger)
@@ -411,6 +457,9 @@ def _live(plan: Plan, world: World) -> None:
         elif step.what in RULINGS:
             if rulers is not None:
                 rulers.do(step.what, device, chance)
+        elif step.what in CHOICES:
+            if choosers is not None:
+                choosers.do(step.what, device, chance)
         elif step.what in RECEIVING:
             if receivers is not None:
                 receivers.do(step.what, device, chance)
@@ -451,6 +500,8 @@ def _live(plan: Plan, world: World) -> None:
         while rulers.lift():
             settle(world)
         kept.excuse(ledger)
+    if choosers is not None and let_go is not None:
+        _chosen_to_the_end(world, ledger, choosers, let_go)
     if receivers is not None:
         _receives_to_the_end(world, ledger, receivers, reverts=plan.seed % 20 == 6)
     settle(world)
@@ -509,6 +560,20 @@ def _receives_to_the_end(
     receivers.tell()
     settle(world)
     receiving_laws.all_is_back(world, receivers, deleted)
+
+
+def _chosen_to_the_end(
+    world: World, ledger: Ledger, choosers: Choosers, witness: wanted_laws.Witness
+) -> None:
+    """What holds while devices fetch a part of the folder; then all fetch everything."""
+    judge = partial(wanted_laws.judge, world, ledger, choosers, witness)
+    settle(world, wanted_laws.is_quiet)
+    judge()
+    for device in world.alive:
+        laws.index_is_the_disk(device, exact=False)
+    nothing_changes(world, judge)
+    choosers.get_all()
+    wanted_laws.excuse(ledger, choosers)
 
 
 def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:

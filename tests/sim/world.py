@@ -26,6 +26,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Fact,
     LinkClosed,
+    LocalRulesSet,
     PausesSet,
     PeerListed,
     PeerUnlisted,
@@ -258,12 +259,19 @@ class SimDevice(Device):
         folder = self.folder if self.alive else None
         if folder is None or folder.stopped is not None:
             return  # it is opened with them
-        for output in folder.within(lambda: folder.keeping.tune(self.ignore, litter=True)):
+        for output in folder.within(
+            lambda: folder.keeping.tune(self.ignore, litter=True, only=self.only)
+        ):
             if isinstance(output, actions.Action):
                 self.do(output)
             else:
                 self.take(output)
         self.take(TimePassed())
+
+    def choose(self, *paths: str) -> None:
+        """Its user has it fetch these paths alone, of his config; none: all."""
+        self.only = paths
+        self.take(LocalRulesSet(FOLDER, self.ignore, True, self.only))
 
     # ---- a folder with a roster ---------------------------------------------------------------
 
@@ -321,7 +329,8 @@ class SimDevice(Device):
 
     def take_over(self) -> None:
         super().take_over()
-        if self.opened_with != self.ignore:  # its user gave it others while it was opened
+        if self.opened_with != (self.ignore, self.only):
+            # Its user gave it others while it was opened.
             self.later(0.0, lambda: self.tune_ignore(self.ignore))
 
     def began(self) -> None:
@@ -792,7 +801,7 @@ class World:
         clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
         clone.shown += "'"
         clone.unlisted |= device.unlisted
-        clone.ignore, clone.mode = device.ignore, device.mode
+        clone.ignore, clone.only, clone.mode = device.ignore, device.only, device.mode
         self.clones.append(clone)
         if device.acquaintance is not None:
             clone.gets_keys()
