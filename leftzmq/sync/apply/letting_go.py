@@ -41,6 +41,7 @@ CONFIRM_S: Final = 20.0
 SHOWN: Final = 100
 
 _NOBODY: Final = "no connected device has it as it is here"
+_WANTED: Final = "it is to be kept again"
 _BUSY: Final = "it is being changed here now"
 _UNSEEN: Final = "it was changed here and is not read yet"
 _LATE: Final = "no device said in time that it keeps it"
@@ -144,7 +145,9 @@ class LettingGo:
             question.paths.popleft()
             if row is None or row.entry.deleted:
                 continue
-            if row.scan is None:
+            if self._wants(path, row.entry.kind):
+                question.stayed[path] = _WANTED
+            elif row.scan is None:
                 question.stayed[path] = _UNSEEN
             elif not self._holders(row):
                 question.stayed[path] = _NOBODY

@@ -235,3 +235,25 @@ def test_what_others_made_anew_above_our_delete_is_passed_over_and_keeps_nobody_
     lacking = view.peer_counts.lacking(b.store.heads.head_of(a.key).mask)
     assert lacking.paths == 0, "A has what is above our delete"
     assert b.folder.peer_lag.since(a.key) is None
+
+
+@pytest.mark.parametrize("verb", ["only", "get"])
+@pytest.mark.parametrize("facts", [0, 1, 5, 10, 15, 20, 30])
+def test_what_is_wanted_again_in_the_middle_of_a_drop_is_deleted_nowhere(
+    mesh: Mesh, a: Device, b: Device, verb: str, facts: int
+) -> None:
+    """Folders go after what is in them, each when others have heard of that."""
+    a.write("x/y/1", b"1")
+    a.write("x/2", b"2")
+    quiet(mesh)
+    only(mesh, b, "new")
+    b.take(Asked(b"x", "drop", {"path": "", "outside_only": True}))
+    for _ in range(facts):
+        mesh.step()
+    if verb == "only":
+        b.take(LocalRulesSet(FOLDER, (), True, ()))
+    else:
+        b.take(Asked(b"x", "get", {"path": "x"}))
+    mesh.settle(60)
+    quiet(mesh)
+    assert names(a) == names(b) == {"x", "x/2", "x/y", "x/y/1"}
