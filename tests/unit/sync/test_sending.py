@@ -127,6 +127,25 @@ def test_a_file_in_a_folder_that_others_deleted_is_everywhere_with_its_folder(
     assert set(b.tree()) == {"d", "d/e", "d/e/new"}
 
 
+def test_a_file_that_is_made_while_nobody_is_connected_brings_its_folder_back(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write("d/e/old", b"1")
+    quiet(mesh)
+    shutil.rmtree(b.share / "d")
+    quiet(mesh, 3)
+    others = [b, mesh.devices["C"]]
+    for device in others:
+        device.kill()
+    a.write("d/e/new", b"2")
+    a.scan()
+    mesh.settle()
+    for device in others:
+        device.start()
+    quiet(mesh, 1)
+    assert set(b.tree()) == {"d", "d/e", "d/e/new"}
+
+
 @pytest.mark.parametrize("is_file", [False, True])
 def test_a_file_that_was_made_before_its_folder_went_elsewhere_keeps_the_folder(
     tmp_path: Path, is_file: bool
