@@ -20,13 +20,14 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import kept_laws, laws, member_laws, receiving_laws, wanted_laws
+from . import kept_laws, laws, member_laws, receiving_laws, sending_laws, wanted_laws
 from .choosers import CHOICES, CHOSEN, HAS_CHOOSER, Choosers
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
 from .receivers import HAS_RECEIVER, RECEIVED, RECEIVING, Receivers
 from .rulers import HAS_RULES, RULED, RULINGS, Rulers
+from .senders import HAS_SENDER, SENDING, SENT, Senders
 from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
 from .world import Knobs, SimDevice, World
 
@@ -39,6 +40,7 @@ ROSTER_EACH: Final = 10
 RULES_EACH: Final = 10
 RECEIVER_EACH: Final = 10
 WANTED_EACH: Final = 11
+SENDER_EACH: Final = 13
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -86,6 +88,7 @@ class Theme(Enum):
     RULES = 12_000
     RECEIVER = 13_000
     WANTED = 15_000
+    SENDER = 16_000
 
 
 def themes_of(seed: int) -> frozenset[Theme]:
@@ -94,6 +97,7 @@ def themes_of(seed: int) -> frozenset[Theme]:
         Theme.RULES: has_rules,
         Theme.RECEIVER: has_receiver,
         Theme.WANTED: has_wanted,
+        Theme.SENDER: has_sender,
     }
     return frozenset(theme for theme in Theme if has[theme](seed))
 
@@ -142,6 +146,7 @@ def _planned(seed: int, devices: int, themes: frozenset[Theme]) -> Plan:
     more += _rulings(seed, names, span) if Theme.RULES in themes else []
     more += _receiving(seed, names, span) if Theme.RECEIVER in themes else []
     more += _choices(seed, names, span) if Theme.WANTED in themes else []
+    more += _sending(seed, names, span) if Theme.SENDER in themes else []
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if decisions or any(step.what == "fold names" for step in more):
@@ -352,6 +357,28 @@ def _choices(seed: int, names: str, span: float) -> list[Step]:
     return found
 
 
+def has_sender(seed: int) -> bool:
+    """Whether a device only sends in this seed."""
+    is_about_files = seed % 10 not in (4, 6, 9) and not has_wanted(seed)
+    return seed % SENDER_EACH == 3 and is_about_files
+
+
+def _sending(seed: int, names: str, span: float) -> list[Step]:
+    """In every thirteenth seed one device only sends from its first start on. Its user and others
+    work at the same, and he overrides what they have."""
+    chance = random.Random(f"{seed}/sending")
+    device = chance.choice(names)
+    found = [Step(Theme.SENDER.value, -4.0, device, HAS_SENDER)]
+    kinds, weights = list(SENT), list(SENT.values())
+    for number in range(chance.choice((2, 4, 8, 12))):
+        at = chance.uniform(0.0, span)
+        if number and chance.random() < 0.4:  # soon after another one
+            at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(16_001 + number, max(at, 0.0), device, what))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -440,6 +467,10 @@ def _live(plan: Plan, world: World) -> None:
         choosers = Choosers(world, users, faults)
         let_go = wanted_laws.Witness(world, ledger, choosers)
         let_go.begin(witness.look_after)
+    senders: Senders | None = None
+    if any(step.what == HAS_SENDER for step in plan.steps):
+        senders = Senders(world, users, ledger)
+        sending_laws.Witness(world).begin(witness.look_after)
     receivers: Receivers | None = None
     if any(step.what == HAS_RECEIVER for step in plan.steps):
         receivers = Receivers(world, users, faults, ledger)
@@ -457,6 +488,9 @@ def _live(plan: Plan, world: World) -> None:
         elif step.what in RULINGS:
             if rulers is not None:
                 rulers.do(step.what, device, chance)
+        elif step.what in SENDING:
+            if senders is not None:
+                senders.do(step.what, device, chance)
         elif step.what in CHOICES:
             if choosers is not None:
                 choosers.do(step.what, device, chance)
@@ -502,6 +536,8 @@ def _live(plan: Plan, world: World) -> None:
         kept.excuse(ledger)
     if choosers is not None and let_go is not None:
         _chosen_to_the_end(world, ledger, choosers, let_go)
+    if senders is not None:
+        _sends_to_the_end(world, ledger, senders, overrides=plan.seed % 2 == 0)
     if receivers is not None:
         _receives_to_the_end(world, ledger, receivers, reverts=plan.seed % 20 == 6)
     settle(world)
@@ -574,6 +610,25 @@ def _chosen_to_the_end(
     nothing_changes(world, judge)
     choosers.get_all()
     wanted_laws.excuse(ledger, choosers)
+
+
+def _sends_to_the_end(world: World, ledger: Ledger, senders: Senders, *, overrides: bool) -> None:
+    """What holds while a device only sends; then what it has is everybody's, or it takes what
+    differs."""
+    judge = partial(sending_laws.judge, world, ledger, senders)
+    settle(world, sending_laws.is_quiet)
+    judge()
+    for device in world.alive:
+        laws.index_is_the_disk(device, exact=False)
+    nothing_changes(world, judge)
+    if overrides:
+        senders.override_all()
+        world.run_until(world.now + QUIET_S)
+        settle(world, sending_laws.is_quiet)
+        judge()
+        sending_laws.nothing_differs(senders)
+    else:
+        senders.take()
 
 
 def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:
