@@ -217,6 +217,22 @@ def test_override_puts_what_is_here_in_the_place_of_the_others(
     assert "nothing differs" in mesh.ask(a, "override")["declined"]["what"]
 
 
+@pytest.mark.parametrize("is_file", [False, True])
+def test_override_of_a_path_brings_the_folders_back_that_it_is_in(
+    mesh: Mesh, a: Device, b: Device, is_file: bool
+) -> None:
+    for name in ("d/e/f", "d/e/g", "d/h"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    shutil.rmtree(b.share / "d")
+    if is_file:
+        b.write("d", b"of b")
+    quiet(mesh, 5)
+    assert override(mesh, a, "d/e/f") == ["d/e/f"]
+    quiet(mesh, 2 + is_file)
+    assert set(b.tree()) == {"d", "d/e", "d/e/f", *copies(b)} and len(copies(b)) == is_file
+
+
 def test_override_is_of_what_was_listed_alone(mesh: Mesh, a: Device, b: Device) -> None:
     a.write("f", b"1")
     quiet(mesh)
