@@ -122,6 +122,7 @@ class Device:
         self.keys = derive_keys(SECRET)
         self.events: list[actions.Tell] = []
         self.answers: list[dict[str, Any]] = []
+        self.askers: list[bytes] = []  # of the answers
         self.sent: list[object] = []
         self.alive = False
         self.waits = self.held = False
@@ -329,8 +330,9 @@ class Device:
                 self.around.submit(self, job)
             case actions.Tell():
                 self.events.append(action)
-            case actions.Answer(_, fields):
+            case actions.Answer(asker, fields):
                 self.answers.append(dict(fields))
+                self.askers.append(asker)
             case actions.Send(link, message, body):
                 self.sent.append(message)
                 self.around.send(self, link, message, body)

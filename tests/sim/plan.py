@@ -20,10 +20,19 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import kept_laws, laws, member_laws, receiving_laws, sending_laws, wanted_laws
+from . import (
+    kept_laws,
+    laws,
+    limiting_laws,
+    member_laws,
+    receiving_laws,
+    sending_laws,
+    wanted_laws,
+)
 from .choosers import CHOICES, CHOSEN, HAS_CHOOSER, Choosers
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
+from .limiters import HAS_LIMITS, LIMITED, LIMITING, Limiters
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
 from .receivers import HAS_RECEIVER, RECEIVED, RECEIVING, Receivers
 from .rulers import HAS_RULES, RULED, RULINGS, Rulers
@@ -41,6 +50,7 @@ RULES_EACH: Final = 10
 RECEIVER_EACH: Final = 10
 WANTED_EACH: Final = 11
 SENDER_EACH: Final = 13
+LIMITS_EACH: Final = 17
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -89,6 +99,7 @@ class Theme(Enum):
     RECEIVER = 13_000
     WANTED = 15_000
     SENDER = 16_000
+    LIMITS = 17_000
 
 
 def themes_of(seed: int) -> frozenset[Theme]:
@@ -98,6 +109,7 @@ def themes_of(seed: int) -> frozenset[Theme]:
         Theme.RECEIVER: has_receiver,
         Theme.WANTED: has_wanted,
         Theme.SENDER: has_sender,
+        Theme.LIMITS: has_limits,
     }
     return frozenset(theme for theme in Theme if has[theme](seed))
 
@@ -147,6 +159,7 @@ def _planned(seed: int, devices: int, themes: frozenset[Theme]) -> Plan:
     more += _receiving(seed, names, span) if Theme.RECEIVER in themes else []
     more += _choices(seed, names, span) if Theme.WANTED in themes else []
     more += _sending(seed, names, span) if Theme.SENDER in themes else []
+    more += _limiting(seed, names, span) if Theme.LIMITS in themes else []
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if decisions or any(step.what == "fold names" for step in more):
@@ -379,6 +392,26 @@ def _sending(seed: int, names: str, span: float) -> list[Step]:
     return found
 
 
+def has_limits(seed: int) -> bool:
+    """Whether users limit what passes in this seed, whatever else it is about."""
+    return seed % LIMITS_EACH == 8
+
+
+def _limiting(seed: int, names: str, span: float) -> list[Step]:
+    """In every seventeenth seed users limit what passes, from the first start on and at any time,
+    and ask whether all is in sync."""
+    chance = random.Random(f"{seed}/limits")
+    found = [Step(Theme.LIMITS.value, -4.0, names[0], HAS_LIMITS)]
+    for number, name in enumerate(names):
+        if chance.random() < 0.5:
+            found.append(Step(17_100 + number, -3.5, name, "limit first"))
+    kinds, weights = list(LIMITED), list(LIMITED.values())
+    for number in range(chance.choice((2, 4, 8))):
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(17_001 + number, chance.uniform(0.0, span), chance.choice(names), what))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -467,6 +500,10 @@ def _live(plan: Plan, world: World) -> None:
         choosers = Choosers(world, users, faults)
         let_go = wanted_laws.Witness(world, ledger, choosers)
         let_go.begin(witness.look_after)
+    limiters: Limiters | None = None
+    if any(step.what == HAS_LIMITS for step in plan.steps):
+        limiters = Limiters(world, users)
+        limiting_laws.Witness(world).begin()
     senders: Senders | None = None
     if any(step.what == HAS_SENDER for step in plan.steps):
         senders = Senders(world, users, ledger)
@@ -488,6 +525,9 @@ def _live(plan: Plan, world: World) -> None:
         elif step.what in RULINGS:
             if rulers is not None:
                 rulers.do(step.what, device, chance)
+        elif step.what in LIMITING:
+            if limiters is not None:
+                limiters.do(step.what, device, chance)
         elif step.what in SENDING:
             if senders is not None:
                 senders.do(step.what, device, chance)
@@ -512,6 +552,8 @@ def _live(plan: Plan, world: World) -> None:
     if people is not None:
         people.end()
     faults.end()
+    if limiters is not None:
+        world.patience_s = limiting_laws.patience_s(world, limiters)
     if receivers is not None:
         receivers.end()
     if people is not None:
@@ -555,6 +597,10 @@ def _live(plan: Plan, world: World) -> None:
             if not world.sharing.misses_others(group):
                 laws.nothing_is_left(device, ledger)
     stays_quiet(world, ledger)
+    if limiters is not None:
+        limiting_laws.waits_ended(world, limiters)
+        if people is None:
+            limiting_laws.all_say_so(world, limiters)
     if people is not None and (removed := people.remove_one()) is not None:
         member_laws.is_out_soon(world, *removed)
 
@@ -621,7 +667,7 @@ def _sends_to_the_end(world: World, ledger: Ledger, senders: Senders, *, overrid
     for device in world.alive:
         laws.index_is_the_disk(device, exact=False)
     nothing_changes(world, judge)
-    if overrides:
+    if overrides and not senders.is_mounted:
         senders.override_all()
         world.run_until(world.now + QUIET_S)
         settle(world, sending_laws.is_quiet)
@@ -634,7 +680,7 @@ def _sends_to_the_end(world: World, ledger: Ledger, senders: Senders, *, overrid
 def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:
     """Run until all devices have what they need, or PATIENCE_S is over."""
     world.delays.calm = True
-    end = world.now + PATIENCE_S
+    end = world.now + PATIENCE_S + world.patience_s
     while world.now < end:
         messages = spoken(world)
         world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with heartbeats

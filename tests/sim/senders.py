@@ -94,11 +94,20 @@ class Senders:
     # ---- override -----------------------------------------------------------------------------
 
     def override(self, device: SimDevice, chance: random.Random) -> str:
-        """He reads the list, and says yes a moment later."""
+        """He reads the list, and says yes a moment later. Never where a disk is mounted: no device
+        can remove that folder, and by what is there the disk is recognised."""
         paths = [path for path, _ in device.hands.tree() if not is_within(path, MOUNT)]
-        path = chance.choice(paths) if paths and chance.random() < 0.4 else ""
+        is_of_some = chance.random() < 0.4 or self.is_mounted
+        if is_of_some and not paths:
+            return ""
+        path = chance.choice(paths) if is_of_some else ""
         self._list(device, path, chance.choice((0.05, 1.0, 5.0)))
         return path
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether a device has a disk of its own in its share."""
+        return any(each.hands.at(MOUNT) is not None for each in self._world.devices.values())
 
     def override_all(self) -> None:
         if self.device is not None:
