@@ -183,8 +183,10 @@ def _waits(device: SimDevice) -> str:
     folder = device.folder
     if in_the_way(device) or _holds_back(device):
         return ""
-    if tickets := folder.index_view.counters.tickets:
-        return f"has {tickets} tickets"
+    if waits := laws.waits_for(device):
+        return f"waits for {waits}"
+    if laws.cannot_hold(device):
+        return ""
     return "" if folder.state.value == "idle" else f"is {folder.state.value}"
 
 

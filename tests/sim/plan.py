@@ -94,6 +94,7 @@ class Outcome:
 class Theme(Enum):
     """What a seed may be about besides files. The value is the number of its first step."""
 
+    FOLDING = 4000
     ROSTER = 11_000
     RULES = 12_000
     RECEIVER = 13_000
@@ -104,6 +105,7 @@ class Theme(Enum):
 
 def themes_of(seed: int) -> frozenset[Theme]:
     has = {
+        Theme.FOLDING: has_folding,
         Theme.ROSTER: has_roster,
         Theme.RULES: has_rules,
         Theme.RECEIVER: has_receiver,
@@ -120,8 +122,12 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
 
 
 def plan_about(seed: int, themes: Collection[Theme]) -> Plan:
-    """Returns what the plan of a seed is, or was, if it is about these and nothing else."""
-    return _planned(seed, 0, frozenset(themes))
+    """Returns what the plan of a seed is, or was, if it is about these and nothing else. Once no
+    disk folded names where something was ignored, or a device only received."""
+    about = frozenset(themes)
+    if has_folding(seed) and not {Theme.RULES, Theme.RECEIVER} & about:
+        about |= {Theme.FOLDING}
+    return _planned(seed, 0, about)
 
 
 def _planned(seed: int, devices: int, themes: frozenset[Theme]) -> Plan:
@@ -146,9 +152,7 @@ def _planned(seed: int, devices: int, themes: frozenset[Theme]) -> Plan:
     large = chance.random() < 0.2
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += _open_files(seed, names, span)
-    # An ignored spelling in the way of another one is no Problem yet, nor one told to nobody.
-    if not {Theme.RULES, Theme.RECEIVER} & themes:
-        more += _folding(seed, names, span)
+    more += _folding(seed, names, span) if Theme.FOLDING in themes else []
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += _pauses(seed, names, span)
@@ -180,12 +184,15 @@ def _mounts(seed: int, names: str, span: float) -> list[Step]:
     return found + [Step(1001 + n, at, device, "unmount inside") for n, at in enumerate(times)]
 
 
+def has_folding(seed: int) -> bool:
+    return random.Random(f"{seed}/folding").random() <= 0.2
+
+
 def _folding(seed: int, names: str, span: float) -> list[Step]:
     """In every fifth seed one device has a disk that folds names, and all users change the case of
     some names."""
     chance = random.Random(f"{seed}/folding")
-    if chance.random() > 0.2:
-        return []
+    chance.random()  # whether it is such a seed
     count = chance.choice((2, 4, 8))
     times = [chance.uniform(-0.2, 1.0) * span for _ in range(count)]
     deeds = [(at, chance.choice(names), "change case") for at in times]

@@ -57,10 +57,14 @@ def judge(world: World, ledger: Ledger, senders: Senders) -> None:
 
 def _waits(device: SimDevice) -> str:
     """For what it waits; "": for nothing."""
-    folder, apart = device.folder, laws.cannot_hold(device)
-    if not apart and (tickets := folder.index_view.tickets):
-        return f"has {tickets} tickets"
-    return "" if apart or folder.state.value == "idle" else f"is {folder.state.value}"
+    folder = device.folder
+    if folder.index_view.takes and (waits := laws.waits_for(device)):
+        return f"waits for {waits}"
+    return (
+        ""
+        if laws.cannot_hold(device) or folder.state.value == "idle"
+        else f"is {folder.state.value}"
+    )
 
 
 def differences(world: World) -> Iterator[str]:

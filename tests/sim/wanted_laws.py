@@ -60,10 +60,14 @@ def judge(world: World, ledger: Ledger, choosers: Choosers, witness: Witness) ->
 
 def _waits(device: SimDevice) -> str:
     """For what it waits; "": for nothing."""
-    folder, apart = device.folder, laws.cannot_hold(device)
-    if not apart and (tickets := folder.index_view.counters.tickets):
-        return f"has {tickets} tickets"
-    return "" if apart or folder.state.value == "idle" else f"is {folder.state.value}"
+    folder = device.folder
+    if waits := laws.waits_for(device):
+        return f"waits for {waits}"
+    return (
+        ""
+        if laws.cannot_hold(device) or folder.state.value == "idle"
+        else f"is {folder.state.value}"
+    )
 
 
 def wanted_by(device: SimDevice) -> Wanted:
