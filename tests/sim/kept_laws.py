@@ -121,12 +121,14 @@ def judge(world: World, ledger: Ledger, witness: Witness) -> None:
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
         problems = [p for p in problems if p.kind is not ProblemKind.IGNORED_IN_THE_WAY]
         stays, ways = not_kept(device), in_the_way(device)
-        # What is ignored may lie in the way of a folder: what is to come into that waits for it.
+        # What is ignored may lie in the way of a folder, also under another spelling: what is to
+        # come into that waits for it.
         for_folder = ProblemKind.WAITING_FOR_FOLDER
+        no_folders = ways | laws.cannot_hold(device)
         problems = [
             p
             for p in problems
-            if p.kind is not for_folder or not any(is_within(p.path, way) for way in ways)
+            if p.kind is not for_folder or not any(is_within(p.path, at) for at in no_folders)
         ]
         for path in ways:
             if not any(is_within(each, path) for each in stays):
