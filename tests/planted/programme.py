@@ -8,13 +8,16 @@ from . import (
     around,
     chunks,
     devices,
+    fetching,
     guarded,
     ignoring,
+    limiting,
     members,
     modes,
     on_disk,
     readers,
     receiving,
+    sending,
     versions,
 )
 from .bug import Bug
@@ -30,5 +33,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     *members.BUGS,
     *ignoring.BUGS,
     *receiving.BUGS,
+    *fetching.BUGS,
+    *sending.BUGS,
+    *limiting.BUGS,
     *modes.BUGS,
 )

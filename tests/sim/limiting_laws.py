@@ -45,11 +45,11 @@ def patience_s(world: World, limiters: Limiters) -> float:
 def waits_ended(world: World, limiters: Limiters) -> None:
     """Each question was answered in time, by the agent that was asked."""
     for wait in limiters.waits:
-        is_over = wait.until + ANSWERED_S < world.now
-        if not is_over or wait.device.starts != wait.starts or not wait.device.alive:
-            continue
-        if wait.asker not in wait.device.askers:
-            raise Broken("wait", f"{wait.device.name} does not answer {wait.asker.decode()}")
+        when, until = wait.device.answered.get(wait.asker, world.now), wait.until + ANSWERED_S
+        is_same = wait.device.starts == wait.starts and wait.device.alive
+        if when > until and (is_same or wait.asker in wait.device.answered):
+            said = f"{wait.device.name} does not answer {wait.asker.decode()}"
+            raise Broken("wait", f"{said} until {until:.3f}, but {when:.3f}")
 
 
 def all_say_so(world: World, limiters: Limiters) -> None:

@@ -123,6 +123,7 @@ class Device:
         self.events: list[actions.Tell] = []
         self.answers: list[dict[str, Any]] = []
         self.askers: list[bytes] = []  # of the answers
+        self.answered: dict[bytes, float] = {}  # asker -> when it was answered last
         self.sent: list[object] = []
         self.alive = False
         self.waits = self.held = False
@@ -333,6 +334,7 @@ class Device:
             case actions.Answer(asker, fields):
                 self.answers.append(dict(fields))
                 self.askers.append(asker)
+                self.answered[asker] = self.around.now
             case actions.Send(link, message, body):
                 self.sent.append(message)
                 self.around.send(self, link, message, body)
