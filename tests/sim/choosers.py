@@ -141,13 +141,16 @@ class Choosers:
             self.pins[device.name] = without_below(self.pins[device.name], path, is_wanted)
 
     def drop(self, device: SimDevice, chance: random.Random) -> str:
+        path = self._here(device, chance)
+        return self._drop(device, path) if path else ""
+
+    def _here(self, device: SimDevice, chance: random.Random) -> str:
+        """Something that lies there, or the folder that it is in."""
         found = [path for path, _ in device.hands.tree() if not is_within(path, MOUNT)]
         found = [path for path in found if not path.endswith(".lefting")]
-        if not found:
-            return ""
-        path = chance.choice(found)
+        path = chance.choice(found) if found else ""
         above = parent_of(path)
-        return self._drop(device, above if above and chance.random() < 0.3 else path)
+        return above if above and chance.random() < 0.5 else path
 
     def _drop(self, device: SimDevice, path: str) -> str:
         if not self._asks(device):
@@ -176,6 +179,22 @@ class Choosers:
                         self._drop(other, path)
 
                 self._world.after(delay, drop)
+        return path
+
+    def drop_and_get(self, device: SimDevice, chance: random.Random) -> str:
+        """He wants it again while it is being dropped."""
+        path = self.drop_outside(device, chance) if chance.random() < 0.5 else ""
+        path = path or self.drop(device, chance)
+
+        def want() -> None:
+            if chance.random() < 0.5:
+                self._world.say(device, "chooses: all")
+                device.choose()
+            elif path:
+                self._world.say(device, f"chooses: get {path} again")
+                self._get(device, path)
+
+        self._world.after(chance.choice((0.0, 0.01, 0.1, 0.5)), want)
         return path
 
     def change_and_drop(self, device: SimDevice, chance: random.Random) -> str:
@@ -234,6 +253,7 @@ CHOICES: Final[dict[str, Callable[[Choosers, SimDevice, random.Random], str]]] =
     "drop outside": Choosers.drop_outside,
     "drop at once": Choosers.drop_at_once,
     "change and drop": Choosers.change_and_drop,
+    "drop and get": Choosers.drop_and_get,
     "change what is dropped": Choosers.change_dropped,
 }
 CHOSEN: Final = {
@@ -242,8 +262,9 @@ CHOSEN: Final = {
     "get": 4,
     "drop": 5,
     "drop outside": 2,
-    "drop at once": 2,
+    "drop at once": 4,
     "change and drop": 2,
+    "drop and get": 3,
     "change what is dropped": 4,
 }
 """How often each of those that may happen at any time does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from leftzmq.sync.jobs import Apply, Job, LetGo, StageSmall
+from leftzmq.sync.jobs import Apply, Job, LetGo
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import is_within
 from leftzmq.tree.plan import Verb
@@ -242,10 +242,9 @@ def _id_of(device: SimDevice, content: Content) -> bytes:
 
 
 def _fetched_by(job: Job) -> Iterator[Entry]:
-    """What a job puts where nothing of ours is expected."""
-    if isinstance(job, StageSmall):
-        yield from (file.entry for file in job.files)
-    elif isinstance(job, Apply):
+    """What a job puts where nothing of ours is expected. What was asked for before a drop may still
+    arrive: its bytes are thrown away."""
+    if isinstance(job, Apply):
         puts = (Verb.MAKE_DIRECTORY, Verb.PUT_FILE, Verb.PUT_LINK, Verb.MOVE_FILE)
         for operation in job.operations:
             if operation.verb in puts and operation.old is None:
