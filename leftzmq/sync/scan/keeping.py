@@ -181,9 +181,10 @@ class Keeping:
         """From now on what is at `path` and below it is not fetched. What is here stays until
         somebody removes it (sync/apply/letting_go)."""
         self._pin(path, is_wanted=False)
-        self._index_view.judge_anew(path)
+        judged = self._index_view.judge_anew(path)
         self._judge(path)
-        return []
+        is_the_same = judged is KeepingChange.THE_SAME
+        return [] if is_the_same else [PathsReconsidered(self._folder, (path,))]
 
     def _pin(self, path: str, *, is_wanted: bool) -> None:
         self._pins = without_below(self._pins, path, is_wanted)

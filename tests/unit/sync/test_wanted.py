@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from leftzmq.sync.facts import Asked, LocalRulesSet
+from leftzmq.sync.link import Link
 from leftzmq.sync.versions.counters import Counters
+from leftzmq.wire.messages import Get, Message
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import FOLDER
 
@@ -257,3 +259,25 @@ def test_what_is_wanted_again_in_the_middle_of_a_drop_is_deleted_nowhere(
     mesh.settle(60)
     quiet(mesh)
     assert names(a) == names(b) == {"x", "x/2", "x/y", "x/y/1"}
+
+
+def test_what_is_dropped_while_it_is_being_fetched_is_waited_for_no_more(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Nobody gives it: nothing else ends that."""
+    send = mesh.send
+
+    def gives_nothing(device: Device, link: Link, message: Message, body: object) -> None:
+        if not isinstance(message, Get):
+            send(device, link, message, body)
+
+    mesh.send = gives_nothing  # type: ignore[method-assign]
+    a.write("x", b"1")
+    a.scan()
+    mesh.look_anew()
+    while not b.folder.applier._window.active:
+        if not mesh.step():
+            mesh.pass_time(mesh.next_due())
+    b.take(Asked(b"x", "drop", {"path": "x"}))
+    mesh.settle(30)
+    assert b.folder.state.value == "idle" and "x" not in names(b)
