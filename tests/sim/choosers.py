@@ -60,6 +60,7 @@ class Choosers:
         """By device: what its user got and dropped."""
         self.forgetful: set[str] = set()
         """Devices that may have forgotten some of that: their index failed, or is another one."""
+        self.put_older_at = faults.put_older_at
         faults.forgot = lambda device: self.forgetful.add(device.name)
 
     def do(self, what: str, device: SimDevice, chance: random.Random) -> None:

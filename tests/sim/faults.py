@@ -76,6 +76,7 @@ class Faults:
         self._turned: dict[bytes, bytes] = {}  # bytes of a file -> before one of their bits turned
         self._others: dict[str, list[bytes]] = {}  # contents on another disk in its place
         self._clones: dict[SimDevice, SimDevice] = {}
+        self.put_older_at: dict[str, float] = {}  # when a device got an older state last
         # Its index failed, or it is another one from now on.
         self.forgot: Callable[[SimDevice], None] = lambda device: None
 
@@ -411,6 +412,7 @@ class Faults:
 
     def _put_older(self, device: SimDevice) -> None:
         """Its state directory is as in the backup: its rosters, and whom it lists, too."""
+        self.put_older_at[device.name] = self._world.now
         device.put_state(self._snapshots[device.name][0])  # type: ignore[arg-type]
         if device.name in self._rosters:
             keeper, acquaintance = self._rosters[device.name]

@@ -213,11 +213,16 @@ class Witness:
         device.calls.gone = let_go
 
     def excuse_made_anew(self) -> None:
-        """A known gap: what a device wrote and dropped, and its user makes anew there, counts as
-        seen by who wrote it: the life of one agent has seen all that it wrote."""
+        """Known gaps: what a device wrote and dropped, and its user makes anew there, counts as
+        seen by who wrote it: the life of one agent has seen all that it wrote. And an index from
+        before a drop takes what was dropped for deleted."""
         for dropped, name, path, content in self._let_go:
             value = self._ledger.values.get(content)
-            if value is None or name not in self._wrote(path, content, value):
+            if value is None:
+                continue
+            if self._choosers.put_older_at.get(name, 0.0) > dropped:
+                value.replaced = value.replaced or f"{name} forgot that it dropped it"
+            if name not in self._wrote(path, content, value):
                 continue
             anew = ((when, by, at) for when, by, at in self._ledger.made if when >= dropped)
             if any(by == name and at == path for _, by, at in anew):
