@@ -14,7 +14,6 @@ from typing import Final
 
 from leftzmq.bandwidth.timetable import BandwidthLimits, Timetable, parse_timetable
 from leftzmq.sync.facts import Asked, LimitsSet
-from leftzmq.sync.link import DeviceKey
 
 from .users import Users
 from .world import SimDevice, World
@@ -94,7 +93,7 @@ class Limiters:
         other = chance.choice([each for each in self._world.devices.values() if each is not device])
         limits, said = self._limits(chance)
         ours = BandwidthLimits() if device.limits is None else device.limits.ours
-        of: dict[DeviceKey, BandwidthLimits] = {other.key: limits}
+        of: dict[bytes, BandwidthLimits] = {other.key: limits}
         device.limit(LimitsSet(ours, of))
         return f"{other.name} {said}"
 

@@ -584,9 +584,11 @@ def _live(plan: Plan, world: World) -> None:
             settle(world)
         kept.excuse(ledger)
     if choosers is not None and let_go is not None:
-        _chosen_to_the_end(world, ledger, choosers, let_go)
+        asking = limiters or Limiters(world, users)
+        _chosen_to_the_end(world, ledger, choosers, let_go, asking)
     if senders is not None:
-        _sends_to_the_end(world, ledger, senders, overrides=plan.seed % 2 == 0)
+        asking = limiters or Limiters(world, users)
+        _sends_to_the_end(world, ledger, senders, asking, overrides=plan.seed % 2 == 0)
     if receivers is not None:
         _receives_to_the_end(world, ledger, receivers, reverts=plan.seed % 20 == 6)
     settle(world)
@@ -652,7 +654,11 @@ def _receives_to_the_end(
 
 
 def _chosen_to_the_end(
-    world: World, ledger: Ledger, choosers: Choosers, witness: wanted_laws.Witness
+    world: World,
+    ledger: Ledger,
+    choosers: Choosers,
+    witness: wanted_laws.Witness,
+    limiters: Limiters,
 ) -> None:
     """What holds while devices fetch a part of the folder; then all fetch everything."""
     judge = partial(wanted_laws.judge, world, ledger, choosers, witness)
@@ -661,11 +667,14 @@ def _chosen_to_the_end(
     for device in world.alive:
         laws.index_is_the_disk(device, exact=False)
     nothing_changes(world, judge)
+    limiting_laws.all_say_so(world, limiters)
     choosers.get_all()
     wanted_laws.excuse(ledger, choosers)
 
 
-def _sends_to_the_end(world: World, ledger: Ledger, senders: Senders, *, overrides: bool) -> None:
+def _sends_to_the_end(
+    world: World, ledger: Ledger, senders: Senders, limiters: Limiters, *, overrides: bool
+) -> None:
     """What holds while a device only sends; then what it has is everybody's, or it takes what
     differs."""
     judge = partial(sending_laws.judge, world, ledger, senders)
@@ -674,6 +683,7 @@ def _sends_to_the_end(world: World, ledger: Ledger, senders: Senders, *, overrid
     for device in world.alive:
         laws.index_is_the_disk(device, exact=False)
     nothing_changes(world, judge)
+    limiting_laws.all_say_so(world, limiters)
     if overrides and not senders.is_mounted:
         senders.override_all()
         world.run_until(world.now + QUIET_S)
