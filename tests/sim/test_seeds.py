@@ -478,6 +478,27 @@ PLANS = {
         "41101334/ABC/12000,0,1,12100,6,12002,22,28/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "a folder is dropped at once on the two devices that have it": (
+        "137/AB/15000,0,15004/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a file is dropped while it is being fetched from devices that drop it, too": (
+        "1963/ABC/15000,17000,17100,7,15009,15003/0/slow,news_lost,watch_lag_s,watch_lost"
+    ),
+    "what is not kept was deleted elsewhere with another mode": (
+        "2832/AB/15000,15101,10,15004,18,19,20,21/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
+    "who only sends makes a file in a folder that others deleted, while its folder is paused": (
+        "185/ABC/16000,1,16002,14001,7/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a path is overridden in a folder that others deleted": (
+        "40082/AB/16000,1,2,6,16004,16001/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+    "an ignored spelling lies in the way of a folder, where a disk folds names": (
+        "30064/AB/4003,12000,17000,17100,4000,0,4001,12100,4,5,6,7,15,16,12009,4002,17001,"
+        "12010/0/slow,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
