@@ -396,7 +396,9 @@ def _sending(seed: int, names: str, span: float) -> list[Step]:
             at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
         what = chance.choices(kinds, weights)[0]
         found.append(Step(16_001 + number, max(at, 0.0), device, what))
-    return found
+    taking = Step(16_501, 0.0, "", "take for a while")
+    more = _now_and_then(seed, device, span, "taking", 0.4, (1, 1, 2), taking)
+    return found + more
 
 
 def has_limits(seed: int) -> bool:
@@ -563,6 +565,8 @@ def _live(plan: Plan, world: World) -> None:
         world.patience_s = limiting_laws.patience_s(world, limiters)
     if receivers is not None:
         receivers.end()
+    if senders is not None:
+        senders.end()
     if people is not None:
         people.answer_all()
     if faults.bits_turned:

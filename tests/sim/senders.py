@@ -36,6 +36,7 @@ class Senders:
     def __init__(self, world: World, users: Users, ledger: Ledger) -> None:
         self._world, self._users, self._ledger = world, users, ledger
         self.device: SimDevice | None = None
+        self._over = False
 
     def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
         if what != HAS_SENDER and self.device is not device:
@@ -48,12 +49,39 @@ class Senders:
         self.device, device.mode = device, FolderMode.SEND
         return ""
 
+    def end(self) -> None:
+        """The device only sends, whatever its user had set for a while."""
+        self._over = True
+        device = self.device
+        if device is not None and device.mode is FolderMode.BOTH:
+            self._set(device, FolderMode.SEND, device.stop)
+            device.start()
+
     def take(self) -> None:
         """The device takes from now on what differs."""
         if self.device is not None:
-            self.device.stop()
-            self.device.mode = FolderMode.BOTH
+            self._set(self.device, FolderMode.BOTH, self.device.stop)
             self.device.start()
+
+    def take_for_a_while(self, device: SimDevice, chance: random.Random) -> str:
+        """The folder syncs in both directions, and later only sends again."""
+        if self._over or device.mode is FolderMode.BOTH:
+            return ""
+        self._set(device, FolderMode.BOTH, chance.choice((device.kill, device.stop)))
+        self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
+        back = partial(self._back, device, chance)
+        self._world.after(chance.choice((2.0, 8.0, 20.0)), back)
+        return ""
+
+    def _back(self, device: SimDevice, chance: random.Random) -> None:
+        if not self._over:
+            self._set(device, FolderMode.SEND, chance.choice((device.kill, device.stop)))
+            self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
+
+    def _set(self, device: SimDevice, mode: FolderMode, ends: Callable[[], None]) -> None:
+        """The folder is opened with this mode next time."""
+        ends()
+        device.mode = mode
 
     # ---- what users do ------------------------------------------------------------------------
 
@@ -153,6 +181,7 @@ SENDING: Final[dict[str, Callable[[Senders, SimDevice, random.Random], str]]] = 
     "work here": Senders.work_here,
     "work there": Senders.work_there,
     "override": Senders.override,
+    "take for a while": Senders.take_for_a_while,
 }
 SENT: Final = {"work here": 6, "work there": 6, "override": 3}
-"""How often each of those that may happen at any time does."""
+"""How often each of those does that may happen at any time in each of these seeds."""

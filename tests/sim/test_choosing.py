@@ -52,8 +52,8 @@ class Street:
         self.world = world = World(1, base, names, dials, Knobs())
         self.ledger = Ledger()
         self.users = Users(world, self.ledger, large=False)
-        faults = Faults(world, self.ledger, self.users)
-        self.choosers = Choosers(world, self.users, faults)
+        self.faults = Faults(world, self.ledger, self.users)
+        self.choosers = Choosers(world, self.users, self.faults)
         self.witness = wanted_laws.Witness(world, self.ledger, self.choosers)
         self.witness.begin(laws.Witness(self.ledger).look_after)
         self.a, self.b, self.c = world.devices.values()
@@ -146,3 +146,37 @@ def test_of_a_folder_that_all_drop_at_once_one_copy_stays(street: Street) -> Non
     street.settle()
     street.judge()
     assert any("a/x" in street.names(device) for device in street.world.alive)
+
+
+def test_a_state_from_before_a_drop_takes_what_was_dropped_for_deleted(street: Street) -> None:
+    """A known gap."""
+    street.write(street.b, "b", "two")
+    street.settle()
+    street.faults.take_snapshot(street.b, street.world.random)
+    street.choosers._drop(street.b, "b")
+    street.settle()
+    street.faults.older_state(street.b, street.world.random)
+    street.world.run_until(street.world.now + 20.0)
+    street.settle()
+    assert not any(street.names(device) for device in street.world.alive)
+    (when,) = street.choosers.put_older_at.values()
+    street.choosers.put_older_at.clear()
+    with pytest.raises(laws.Broken, match="I2 wanted"):
+        street.judge()
+    street.choosers.put_older_at["B"] = when
+    street.judge()
+
+
+def test_a_file_that_is_made_anew_where_it_was_dropped_replaces_the_old_one(street: Street) -> None:
+    """A known gap."""
+    street.write(street.b, "b", "two")
+    street.settle()
+    street.choosers._drop(street.b, "b")
+    street.settle()
+    let_go, street.witness._let_go = street.witness._let_go, []
+    street.write(street.b, "b", "three")
+    street.settle()
+    with pytest.raises(laws.Broken, match="I2 wanted"):
+        street.judge()
+    street.witness._let_go = let_go
+    street.judge()
