@@ -27,6 +27,19 @@ BUGS: Final[tuple[Bug, ...]] = (
         _STORIES,
     ),
     Bug(
+        "what passes is not counted",
+        "Over 10 s a limit is kept within 10 %, or within one chunk.",
+        (
+            Edit(
+                "leftzmq/bandwidth/token_bucket.py",
+                "        self._add(-size, is_small)\n",
+                "        self._add(0, is_small)\n",
+            ),
+        ),
+        frozenset(("limit",)),
+        _STORIES,
+    ),
+    Bug(
         "the hours of a timetable never end",
         "All is in sync within the time that the limits allow.",
         (

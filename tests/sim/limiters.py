@@ -22,6 +22,7 @@ HAS_LIMITS: Final = "has limits"
 """The first step of a seed in which users limit what passes."""
 
 RATES_KB_S: Final = (2, 10, 100)
+MANY, MUCH_BYTES = 15, 8_000
 OFF_MINUTES: Final = 3
 """For so long nothing passes, at most, after each full hour of a clock."""
 
@@ -41,7 +42,7 @@ class Limiters:
     """One per world, if something is limited in it."""
 
     def __init__(self, world: World, users: Users) -> None:
-        self._world, self._scale = world, users.scale
+        self._world, self._users, self._scale = world, users, users.scale
         self.waits: list[Wait] = []
         self.least_bytes_s = RATES_KB_S[-1] * 1000 * self._scale
 
@@ -101,6 +102,16 @@ class Limiters:
         device.limit(LimitsSet(BandwidthLimits(), {}))
         return ""
 
+    def write_much(self, device: SimDevice, chance: random.Random) -> str:
+        """More than passes in some seconds at the lowest rate; where files are large, they do."""
+        if self._scale > 1 or device.unmounted is not None or device.away is not None:
+            return ""
+        for number in range(MANY):
+            value = self._users._value(device, chance)
+            self._users._write(device, f"much {number}", value + b"-" * MUCH_BYTES)
+        device.touched()
+        return f"{MANY} files"
+
     # ---- wait ---------------------------------------------------------------------------------
 
     def wait(self, device: SimDevice, chance: random.Random) -> str:
@@ -123,6 +134,7 @@ LIMITING: Final[dict[str, Callable[[Limiters, SimDevice, random.Random], str]]] 
     "limit one": Limiters.limit_one,
     "lift limits": Limiters.lift,
     "wait": Limiters.wait,
+    "write much": Limiters.write_much,
 }
 LIMITED: Final = {"limit": 4, "limit one": 3, "lift limits": 1, "wait": 4}
-"""How often each of those that may happen at any time does."""
+"""How often each of those does that may happen at any time in each of these seeds."""

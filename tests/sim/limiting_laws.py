@@ -7,6 +7,8 @@ Knows devices from outside. Must not steer anything.
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.bandwidth.timetable import OFF
@@ -27,6 +29,9 @@ ANSWERED_S: Final = 6.0
 """A question that ends looks for what is missing first; a job takes up to 3 s to begin and to be
 told."""
 ASKED_S: Final = 120.0
+COUNTED_S: Final = 10.0
+LATE_S: Final = 3.5
+"""So much later than it was allowed may a job give something."""
 
 
 def patience_s(world: World, limiters: Limiters) -> float:
@@ -68,17 +73,30 @@ def all_say_so(world: World, limiters: Limiters) -> None:
             raise Broken("wait", f"{wait.device.name} is in sync, and says {answer}")
 
 
+@dataclass(slots=True)
+class _Given:
+    """What a device gave while one rate held. what: (when, bytes)"""
+
+    starts: int
+    rate_bytes_s: int | None
+    since: float
+    largest_bytes: int = 0
+    what: deque[tuple[float, int]] = field(default_factory=deque)
+
+
 class Witness:
-    """Nobody gives contents while he may give none."""
+    """Nobody gives contents while he may give none, or more of them than he may."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._off_since: dict[tuple[str, DeviceKey], float] = {}
+        self._given: dict[str, _Given] = {}
 
     def begin(self) -> None:
         self._world.limited = self.sent
 
     def sent(self, device: SimDevice, to: DeviceKey, message: Message) -> None:
+        self._counted(device, message)
         pair = device.name, to
         if not _is_off(device, device.limits, to):
             self._off_since.pop(pair, None)
@@ -87,6 +105,32 @@ class Witness:
         if isinstance(message, Chunks) and message.parts and self._world.now > since + NOTICED_S:
             name = self._world.name_of(to)
             raise Broken("limit", f"{device.name} gives {name} contents since {since:.3f}")
+
+    def _counted(self, device: SimDevice, message: Message) -> None:
+        rate, now = _rate(device), self._world.now
+        given = self._given.get(device.shown)
+        if given is None or (given.starts, given.rate_bytes_s) != (device.starts, rate):
+            given = self._given[device.shown] = _Given(device.starts, rate, now)
+        if not isinstance(message, Chunks) or not message.parts or not rate:
+            return
+        sizes = [part.length for part in message.parts]
+        given.largest_bytes = max(given.largest_bytes, *sizes)
+        given.what.append((now, sum(sizes)))
+        while given.what[0][0] < now - COUNTED_S:
+            given.what.popleft()
+        if now < given.since + COUNTED_S + NOTICED_S:
+            return
+        most = 1.1 * (COUNTED_S + LATE_S) * rate + 2 * given.largest_bytes
+        if (size := sum(each for _, each in given.what)) > most:
+            said = f"{device.name} gave {size} bytes in {COUNTED_S:.0f} s"
+            raise Broken("limit", f"{said}, and may give {rate} in one")
+
+
+def _rate(device: SimDevice) -> int | None:
+    """Of all that the device gives, by its own clock."""
+    if device.limits is None:
+        return None
+    return device.limits.ours.up.rate_at(minute_at(device.world.wall_ns(device)))
 
 
 def _is_off(device: SimDevice, limits: LimitsSet | None, to: DeviceKey) -> bool:

@@ -418,6 +418,10 @@ def _limiting(seed: int, names: str, span: float) -> list[Step]:
     for number in range(chance.choice((2, 4, 8))):
         what = chance.choices(kinds, weights)[0]
         found.append(Step(17_001 + number, chance.uniform(0.0, span), chance.choice(names), what))
+    chance = random.Random(f"{seed}/much")
+    if chance.random() < 0.4:  # when limits hold for long enough to be counted
+        at = span + chance.uniform(25.0, 30.0)
+        found.append(Step(17_501, at, chance.choice(names), "write much"))
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.bandwidth.timetable import BandwidthLimits, parse_timetable
+from leftzmq.bandwidth.token_bucket import TokenBucket
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import LimitsSet
 from tests.sim import laws, limiting_laws
@@ -84,6 +85,20 @@ def test_what_is_given_while_nothing_may_pass_is_found(street: Street) -> None:
     street.world.run_until(street.world.now + 2 * limiting_laws.NOTICED_S)
     street.a.take(LimitsSet(BandwidthLimits(), {}))  # which its user did not say
     with pytest.raises(laws.Broken, match="limit: A gives B contents"):
+        street.world.run_until(street.world.now + 60.0)
+
+
+def test_what_is_given_above_the_rate_is_found(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street.a.limit(LimitsSet(BandwidthLimits(up=parse_timetable("2 kB/s", "")), {}))
+    street.world.run_until(street.world.now + 30.0)
+    street.limiters.do("write much", street.a, street.world.random)
+    street.world.run_until(street.world.now + 30.0)
+    assert street.b.hands.at("much 14") is not None, "it goes, and no law is broken"
+    monkeypatch.setattr(TokenBucket, "take", lambda self, size, is_small, now: None)
+    street.limiters.do("write much", street.a, street.world.random)
+    with pytest.raises(laws.Broken, match="limit: A gave"):
         street.world.run_until(street.world.now + 60.0)
 
 
