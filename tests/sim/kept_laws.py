@@ -22,6 +22,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import Mistake, RuleFile, parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, Group, IgnoreRules, is_rule_file
 from leftzmq.tree.path import is_below, is_within, parent_of
+from leftzmq.tree.wanted import Wanted
 from leftzmq.wire import page as pages
 from leftzmq.wire.messages import Chunks, IndexPage, Message, News
 
@@ -243,6 +244,7 @@ class _View:
             del self.tree[path], self.kinds[path]
         self._apart = laws.cannot_hold(device)
         self._in_the_way = in_the_way(device)
+        self._wanted = Wanted(device.only, device.folder.keeping._pins)
 
     def has(self, path: str) -> bool:
         """Whether it has something there that it keeps."""
@@ -252,8 +254,11 @@ class _View:
         return {path: self.tree[path]} if path in self.tree else {}
 
     def keeps(self, path: str, kind: Kind) -> bool:
-        """Whether it keeps something of this kind, and nothing that it ignores is in its way."""
+        """Whether it keeps something of this kind, which lies there or is to be fetched, and
+        nothing that it ignores is in its way."""
         if any(is_within(path, each) for each in self._in_the_way):
+            return False
+        if not (path in self.kinds or self._wanted.wants(path, kind)):
             return False
         return not is_ignored(self.rules, path, kind)
 

@@ -354,8 +354,8 @@ def _receiving(seed: int, names: str, span: float) -> list[Step]:
 
 
 def has_wanted(seed: int) -> bool:
-    """Whether devices fetch a part of the folder in this seed."""
-    return seed % WANTED_EACH == 5 and seed % 10 not in (4, 6, 9)
+    """Whether devices fetch a part of the folder in this seed. Users may ignore something, too."""
+    return seed % WANTED_EACH == 5 and seed % 10 not in (6, 9)
 
 
 def _choices(seed: int, names: str, span: float) -> list[Step]:
@@ -512,7 +512,7 @@ def _live(plan: Plan, world: World) -> None:
     if any(step.what == HAS_CHOOSER for step in plan.steps):
         choosers = Choosers(world, users, faults)
         let_go = wanted_laws.Witness(world, ledger, choosers)
-        let_go.begin(witness.look_after)
+        let_go.begin(world.look_after)
     limiters: Limiters | None = None
     if any(step.what == HAS_LIMITS for step in plan.steps):
         limiters = Limiters(world, users)
@@ -584,12 +584,14 @@ def _live(plan: Plan, world: World) -> None:
         # No agent minds what users still do to what is ignored.
         world.run_until(max(world.now, users.done_at + LOOKED_S))
         _walk_where_missed(world, ledger, kept)
-        settle(world, kept_laws.is_quiet)
+        settle(
+            world, lambda world: kept_laws.is_quiet(world) and not wanted_laws.are_dropping(world)
+        )
         kept_laws.judge(world, ledger, kept)
         kept_laws.indexes_are_the_disks(world, exact=False)
         nothing_changes(world, partial(kept_laws.judge, world, ledger, kept), kept_laws.not_kept)
         while rulers.lift():
-            settle(world)
+            settle(world, laws.is_quiet if choosers is None else wanted_laws.is_quiet)
         kept.excuse(ledger)
     if choosers is not None and let_go is not None:
         asking = limiters or Limiters(world, users)

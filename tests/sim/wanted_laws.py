@@ -35,6 +35,10 @@ def is_quiet(world: World) -> bool:
     return next(differences(world), None) is None
 
 
+def are_dropping(world: World) -> bool:
+    return any(is_dropping(device) for device in world.alive)
+
+
 def judge(world: World, ledger: Ledger, choosers: Choosers, witness: Witness) -> None:
     witness.excuse_made_anew()
     for device in world.alive:
@@ -180,8 +184,17 @@ class Witness:
             self._look_after(device)
 
         self._world.look_after = both
-        self._world.submitted = self._submitted
-        self._world.handled = lambda device: self._choosers.looked()
+        submitted, handled = self._world.submitted, self._world.handled
+
+        def then_submitted(device: SimDevice, job: Job) -> None:
+            submitted(device, job)
+            self._submitted(device, job)
+
+        def then_handled(device: SimDevice) -> None:
+            handled(device)
+            self._choosers.looked()
+
+        self._world.submitted, self._world.handled = then_submitted, then_handled
 
     def _submitted(self, device: SimDevice, job: Job) -> None:
         for entry in _fetched_by(job):
