@@ -587,6 +587,8 @@ def _live(plan: Plan, world: World) -> None:
         settle(
             world, lambda world: kept_laws.is_quiet(world) and not wanted_laws.are_dropping(world)
         )
+        if let_go is not None:
+            let_go.excuse_made_anew()
         kept_laws.judge(world, ledger, kept)
         kept_laws.indexes_are_the_disks(world, exact=False)
         nothing_changes(world, partial(kept_laws.judge, world, ledger, kept), kept_laws.not_kept)

@@ -213,15 +213,22 @@ class Witness:
                 return
             content = content_of(inode)
             assert content is not None, "folders are removed by another call"
-            content = self._ledger.turned.get(content, content)  # no stat tells of a bit
             meant = {bytes(each.entry.content): each.path for each in device.job.operations}
-            path = meant.get(_id_of(device, content))
-            if path is None:
+            paths = {
+                each: meant[id]
+                for each in self._before_bits_turned(content)
+                if (id := _id_of(device, each)) in meant
+            }
+            if not paths:
                 raise Broken("dropped", f"{device.name} let {content} go, which was not to go")
+            content, path = next(iter(paths.items()))
             self._let_go.append((self._world.now, device.name, path, content))
             value = self._ledger.values.get(content)
-            if value is not None and not value.ended and not self._is_elsewhere(device, content):
+            if value is None or value.ended or self._is_elsewhere(device, content):
+                return
+            if not self._is_elsewhere_rotten(device, content):
                 raise Broken("dropped", f"{device.name} let go of {content}, which nobody else has")
+            value.ended = "its last copy without a turned bit was let go"
 
         device.calls.gone = let_go
 
@@ -245,13 +252,25 @@ class Witness:
         """The devices whose users wrote it, touched it, or moved it there."""
         return {value.device, *(by for _, by in self._ledger.hands_on.get((path, content), ()))}
 
-    def _is_elsewhere(self, device: SimDevice, content: Content | None) -> bool:
-        return any(
-            content_of(inode) == content
-            for other in self._world.devices.values()
-            if other is not device
-            for _, inode in other.disk.everything()
-        )
+    def _before_bits_turned(self, content: Content) -> list[Content]:
+        """The content of a file, and what it was before bits of it turned: no stat tells of that,
+        and who has such a file believes that it is as it was."""
+        found = [content]
+        while (before := self._ledger.turned.get(found[-1])) is not None and before not in found:
+            found.append(before)
+        return found
+
+    def _is_elsewhere(self, device: SimDevice, content: Content) -> bool:
+        return any(each == content for each in self._others_have(device))
+
+    def _is_elsewhere_rotten(self, device: SimDevice, content: Content) -> bool:
+        """A known gap: a bit turned in the other copy, and nobody has read it since."""
+        return any(content in self._before_bits_turned(each) for each in self._others_have(device))
+
+    def _others_have(self, device: SimDevice) -> Iterator[Content]:
+        others = (other for other in self._world.devices.values() if other is not device)
+        found = (content_of(inode) for other in others for _, inode in other.disk.everything())
+        return (content for content in found if content is not None)
 
 
 def _id_of(device: SimDevice, content: Content) -> bytes:
