@@ -175,7 +175,10 @@ class Keeping:
         near = [path, *above, *rules]
         changed = [each for each in near if self._index_view.judge_anew(each) is KeepingChange.KEPT]
         self._judge(path)
-        return [PathsReconsidered(self._folder, tuple(changed))] if changed else []
+        out: Outputs = [PathsReconsidered(self._folder, tuple(changed))] if changed else []
+        if self._index_view.base(path) is not None:
+            out.append(RescanWanted(self._folder, (path,)))  # a look tells what became of it
+        return out
 
     def let_go(self, path: str) -> Outputs:
         """From now on what is at `path` and below it is not fetched. What is here stays until

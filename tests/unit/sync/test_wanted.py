@@ -281,3 +281,21 @@ def test_what_is_dropped_while_it_is_being_fetched_is_waited_for_no_more(
     b.take(Asked(b"x", "drop", {"path": "x"}))
     mesh.settle(30)
     assert b.folder.state.value == "idle" and "x" not in names(b)
+
+
+@pytest.mark.parametrize(("path", "got"), [("x", "x"), ("d/x", "d/x"), ("d/x", "d")])
+def test_what_went_and_was_not_written_down_comes_when_it_is_wanted_again(
+    mesh: Mesh, a: Device, b: Device, path: str, got: str
+) -> None:
+    """The index failed after it was removed: what it was is remembered, and lies there no more."""
+    a.write(path, b"1")
+    quiet(mesh)
+    view = b.folder.index_view
+    row = view.ours(path)
+    assert row is not None
+    ask(mesh, b, "drop", path)
+    view.store.put_base(row.entry, row.scan)
+    view.has_bases = True
+    ask(mesh, b, "get", got)
+    mesh.settle(60)
+    assert path in names(b)
