@@ -299,3 +299,18 @@ def test_what_went_and_was_not_written_down_comes_when_it_is_wanted_again(
     ask(mesh, b, "get", got)
     mesh.settle(60)
     assert path in names(b)
+
+
+@pytest.mark.parametrize("facts", [0, 1, 2])
+def test_what_is_ignored_from_now_on_is_let_go_no_more(
+    mesh: Mesh, a: Device, b: Device, facts: int
+) -> None:
+    """What is ignored stays where it is."""
+    a.write("d/x", b"1")
+    quiet(mesh)
+    b.take(Asked(b"x", "drop", {"path": "d"}))
+    for _ in range(facts):
+        mesh.step()
+    b.take(LocalRulesSet(FOLDER, ("x",), True, ()))
+    mesh.settle(60)
+    assert names(b) == {"d", "d/x"}
