@@ -245,7 +245,7 @@ class Witness:
             if name not in self._wrote(path, content, value):
                 continue
             anew = ((when, by, at) for when, by, at in self._ledger.made if when >= dropped)
-            if any(by == name and at == path for _, by, at in anew):
+            if any(by == name and is_within(at, path) for _, by, at in anew):
                 value.replaced = value.replaced or f"made anew where {name} dropped it"
 
     def _wrote(self, path: str, content: Content, value: Value) -> set[str]:
