@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.sync.facts import Asked
+from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.path import is_within, parent_of, path_of_key
 from leftzmq.tree.wanted import without_below
 
@@ -213,10 +214,14 @@ class Choosers:
         return path
 
     def change_dropped(self, device: SimDevice, chance: random.Random) -> str:
-        """A user of any device works at a path that is not fetched on this one, or was not."""
+        """A user of any device works at a path that is not fetched on this one, or was not. He may
+        take the name of a conflict copy that he never saw."""
         others = [*self._world.devices.values()]
         other = chance.choice(others)
-        self._users.aim = self._some_path(device, chance).rpartition("/")[2]
+        path = self._some_path(device, chance)
+        if is_conflict_name(path):
+            self._users._ledger.taken_names.add(path)
+        self._users.aim = path.rpartition("/")[2]
         deed = chance.choice(DEEDS_HERE)
         self._users.do(deed, other, chance)
         self._users.aim = ""
