@@ -31,7 +31,10 @@ from leftzmq.tree.path import keys_below, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
 _TOLD: Final = f"NOT ({PRIVATE_ROW})"
-_RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
+_RANK: Final = (
+    "({0}.stamp, {0}.writer, {0}.content, {0}.deleted, {0}.kind,"
+    " coalesce({0}.permissions, x''), {0}.exec, {0}.mtime_ns, {0}.size, {0}.depth)"
+)
 _HIGHEST: Final = (
     "apart = 0 AND holders & ~? != 0"
     " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"

@@ -102,10 +102,10 @@ class Folder:
         self.index_view.changing = self.locks.is_changing
         self.mode = self.index_view.author.mode = mode
         self.modes = self.index_view.author.modes = modes
-        self.differences = Differences(id, self.index_view, self.locks)
+        resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
+        self.differences = Differences(id, self.index_view, self.locks, resolver)
         self.keeping = Keeping(id, self.index_view, self.problems, ignore, litter=litter, only=only)
         self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
-        resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
         self._name_clashes, self._resolver = name_clashes, resolver
         self.name_of = peers.name
         absent_deletes = AbsentDeletes(self.index_view, resolver, self.locks)

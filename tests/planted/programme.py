@@ -9,13 +9,16 @@ from . import (
     around,
     chunks,
     devices,
+    fetching,
     guarded,
     ignoring,
+    limiting,
     members,
     modes,
     on_disk,
     readers,
     receiving,
+    sending,
     versions,
 )
 from .bug import Bug
@@ -31,6 +34,9 @@ BUGS: Final[tuple[Bug, ...]] = (
     *members.BUGS,
     *ignoring.BUGS,
     *receiving.BUGS,
+    *fetching.BUGS,
+    *sending.BUGS,
+    *limiting.BUGS,
     *modes.BUGS,
     *answers.BUGS,
 )

@@ -11,7 +11,10 @@ clock and worker pool, in one thread. One seed gives one run (I12).
     users    what users do, and what they could see when they did it
     faults   what goes wrong with devices and lines
     people   who is let into the folder and removed; acquaintance: whom a device lists
-    laws     I1 to I12 as checks; member_laws: what holds of members, epochs and held folders
+    rulers   users who ignore something; receivers, senders: a device that only receives, or only
+             sends; choosers: what a device fetches; limiters: what may pass
+    laws     I1 to I12 as checks; member_laws: what holds of members, epochs and held folders;
+             kept_laws, receiving_laws, sending_laws, wanted_laws, limiting_laws: what holds there
     hostile  a paired device that obeys nothing; lies, sayings: its messages; siege: its world
     besieged a seed as a story with a hostile device
     plan     a seed as steps; shrink makes a failing plan small

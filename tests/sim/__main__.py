@@ -11,7 +11,17 @@ import traceback
 
 from . import besieged_members
 from .besieged import endure, siege_of
-from .plan import Outcome, has_receiver, has_roster, has_rules, plan_of, run
+from .plan import (
+    Outcome,
+    has_limits,
+    has_receiver,
+    has_roster,
+    has_rules,
+    has_sender,
+    has_wanted,
+    plan_of,
+    run,
+)
 from .shrink import command, shrunk, unpack
 
 
@@ -26,6 +36,9 @@ def main() -> int:
     parser.add_argument("--rosters", action="store_true", help="only seeds that have a roster")
     parser.add_argument("--rules", action="store_true", help="only seeds in which users ignore")
     parser.add_argument("--receiving", action="store_true", help="only seeds with a receiver")
+    parser.add_argument("--wanted", action="store_true", help="only seeds with get and drop")
+    parser.add_argument("--sending", action="store_true", help="only seeds with a sender")
+    parser.add_argument("--limits", action="store_true", help="only seeds with limits")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
     parser.add_argument(
@@ -47,6 +60,9 @@ def main() -> int:
     chosen = [seed for seed in seeds if has_roster(seed) or not args.rosters]
     chosen = [seed for seed in chosen if has_rules(seed) or not args.rules]
     chosen = [seed for seed in chosen if has_receiver(seed) or not args.receiving]
+    chosen = [seed for seed in chosen if has_wanted(seed) or not args.wanted]
+    chosen = [seed for seed in chosen if has_sender(seed) or not args.sending]
+    chosen = [seed for seed in chosen if has_limits(seed) or not args.limits]
     began, failed, deeds, simulated_s = time.monotonic(), 0, 0, 0.0
     for seed in chosen:
         plan = plan_of(seed, args.devices)

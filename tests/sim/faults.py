@@ -76,6 +76,9 @@ class Faults:
         self._turned: dict[bytes, bytes] = {}  # bytes of a file -> before one of their bits turned
         self._others: dict[str, list[bytes]] = {}  # contents on another disk in its place
         self._clones: dict[SimDevice, SimDevice] = {}
+        self.put_older_at: dict[str, float] = {}  # when a device got an older state last
+        # Its index failed, or it is another one from now on.
+        self.forgot: Callable[[SimDevice], None] = lambda device: None
 
     def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
         self._world.say(device, f"fault: {fault}")
@@ -172,6 +175,7 @@ class Faults:
 
         def sprung() -> None:
             self._world.say(device, f"its index: {fault.name}")
+            self.forgot(device)
             if damaged:
                 self.forgot_index(device)
 
@@ -412,6 +416,7 @@ class Faults:
 
     def _put_older(self, device: SimDevice) -> None:
         """Its state directory is as in the backup: its rosters, and whom it lists, too."""
+        self.put_older_at[device.name] = self._world.now
         device.put_state(self._snapshots[device.name][0])  # type: ignore[arg-type]
         if device.name in self._rosters:
             keeper, acquaintance = self._rosters[device.name]
@@ -735,6 +740,7 @@ class Faults:
         """Its index is lost or older: deletes that it may not have told belong to nobody any more,
         nor do its `.lefting` files."""
         self._ledger.stray_leftings.add(device.name)
+        self.forgot(device)
         # A clone is one more that may have it still: those who were told may forget it as well.
         others = [other for other in self._world.devices.values() if other is not device]
         others += [clone for clone in self._world.clones if clone.alive]

@@ -22,6 +22,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.rule_file import Mistake, RuleFile, parse_local, parse_rules
 from leftzmq.tree.ignoring.share_rules import LITTER_RULES, Group, IgnoreRules, is_rule_file
 from leftzmq.tree.path import is_below, is_within, parent_of
+from leftzmq.tree.wanted import Wanted
 from leftzmq.wire import page as pages
 from leftzmq.wire.messages import Chunks, IndexPage, Message, News
 
@@ -121,12 +122,14 @@ def judge(world: World, ledger: Ledger, witness: Witness) -> None:
         problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
         problems = [p for p in problems if p.kind is not ProblemKind.IGNORED_IN_THE_WAY]
         stays, ways = not_kept(device), in_the_way(device)
-        # What is ignored may lie in the way of a folder: what is to come into that waits for it.
+        # What is ignored may lie in the way of a folder, also under another spelling: what is to
+        # come into that waits for it.
         for_folder = ProblemKind.WAITING_FOR_FOLDER
+        no_folders = ways | laws.cannot_hold(device)
         problems = [
             p
             for p in problems
-            if p.kind is not for_folder or not any(is_within(p.path, way) for way in ways)
+            if p.kind is not for_folder or not any(is_within(p.path, at) for at in no_folders)
         ]
         for path in ways:
             if not any(is_within(each, path) for each in stays):
@@ -183,8 +186,10 @@ def _waits(device: SimDevice) -> str:
     folder = device.folder
     if in_the_way(device) or _holds_back(device):
         return ""
-    if tickets := folder.index_view.counters.tickets:
-        return f"has {tickets} tickets"
+    if waits := laws.waits_for(device):
+        return f"waits for {waits}"
+    if laws.cannot_hold(device):
+        return ""
     return "" if folder.state.value == "idle" else f"is {folder.state.value}"
 
 
@@ -239,6 +244,7 @@ class _View:
             del self.tree[path], self.kinds[path]
         self._apart = laws.cannot_hold(device)
         self._in_the_way = in_the_way(device)
+        self._wanted = Wanted(device.only, device.folder.keeping._pins)
 
     def has(self, path: str) -> bool:
         """Whether it has something there that it keeps."""
@@ -248,8 +254,11 @@ class _View:
         return {path: self.tree[path]} if path in self.tree else {}
 
     def keeps(self, path: str, kind: Kind) -> bool:
-        """Whether it keeps something of this kind, and nothing that it ignores is in its way."""
+        """Whether it keeps something of this kind, which lies there or is to be fetched, and
+        nothing that it ignores is in its way."""
         if any(is_within(path, each) for each in self._in_the_way):
+            return False
+        if not (path in self.kinds or self._wanted.wants(path, kind)):
             return False
         return not is_ignored(self.rules, path, kind)
 

@@ -249,6 +249,14 @@ def cannot_hold(device: SimDevice) -> set[str]:
     return {each.path for each in problems if each.kind is ProblemKind.NAME_FOLDS}
 
 
+def waits_for(device: SimDevice) -> list[str]:
+    """The paths at which something is to come, but for those that its disk cannot hold."""
+    readers, apart = device.folder.index_view.readers, cannot_hold(device)
+    with device.reading() as reader:
+        paths = [path for path, _ in reader.above_ours("", 10_000, readers)]
+    return [path for path in paths if not any(is_within(path, each) for each in apart)]
+
+
 def _follows(path: str, own: list[str]) -> bool:
     """Whether what is at the path on a device that may only read follows from what it has of its
     own: at that, below it (nothing gets below a file), or above it (a folder that is needed)."""

@@ -122,11 +122,14 @@ class Device:
         self.keys = derive_keys(SECRET)
         self.events: list[actions.Tell] = []
         self.answers: list[dict[str, Any]] = []
+        self.askers: list[bytes] = []  # of the answers
+        self.answered: dict[bytes, float] = {}  # asker -> when it was answered last
         self.sent: list[object] = []
         self.alive = False
         self.waits = self.held = False
         self.starts = 0
         self.ignore: tuple[str, ...] = ()  # the rules that only this device has
+        self.only: tuple[str, ...] = ()  # the paths that its config says it fetches; none: all
         self.mode = FolderMode.BOTH
         self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
@@ -246,7 +249,7 @@ class Device:
         store = Store(self.index_file)
         self.index_opened()
         forget_unlisted(store, self._listed)
-        self.opened_with = self.ignore
+        self.opened_with = self.ignore, self.only
         return Folder(
             FOLDER,
             self.keys,
@@ -256,6 +259,7 @@ class Device:
             self.agents,
             hold=self.hold,
             ignore=self.ignore,
+            only=self.only,
             mode=self.mode,
         )
 
@@ -327,8 +331,10 @@ class Device:
                 self.around.submit(self, job)
             case actions.Tell():
                 self.events.append(action)
-            case actions.Answer(_, fields):
+            case actions.Answer(asker, fields):
                 self.answers.append(dict(fields))
+                self.askers.append(asker)
+                self.answered[asker] = self.around.now
             case actions.Send(link, message, body):
                 self.sent.append(message)
                 self.around.send(self, link, message, body)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,12 +20,24 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import kept_laws, laws, member_laws, receiving_laws, why_laws
+from . import (
+    kept_laws,
+    laws,
+    limiting_laws,
+    member_laws,
+    receiving_laws,
+    sending_laws,
+    wanted_laws,
+    why_laws,
+)
+from .choosers import CHOICES, CHOSEN, HAS_CHOOSER, Choosers
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
+from .limiters import HAS_LIMITS, LIMITED, LIMITING, Limiters
 from .people import DECIDED, DECISIONS, HAS_ROSTER, People
 from .receivers import HAS_RECEIVER, RECEIVED, RECEIVING, Receivers
 from .rulers import HAS_RULES, RULED, RULINGS, Rulers
+from .senders import HAS_SENDER, SENDING, SENT, Senders
 from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
 from .world import Knobs, SimDevice, World
 
@@ -36,6 +49,9 @@ PATIENCE_S: Final = 600.0
 ROSTER_EACH: Final = 10
 RULES_EACH: Final = 10
 RECEIVER_EACH: Final = 10
+WANTED_EACH: Final = 11
+SENDER_EACH: Final = 13
+LIMITS_EACH: Final = 17
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -76,27 +92,49 @@ class Outcome:
         return type(self.broken).__name__ if self.broken else ""
 
 
+class Theme(Enum):
+    """What a seed may be about besides files. The value is the number of its first step."""
+
+    FOLDING = 4000
+    ROSTER = 11_000
+    RULES = 12_000
+    RECEIVER = 13_000
+    WANTED = 15_000
+    SENDER = 16_000
+    LIMITS = 17_000
+
+
+def themes_of(seed: int) -> frozenset[Theme]:
+    has = {
+        Theme.FOLDING: has_folding,
+        Theme.ROSTER: has_roster,
+        Theme.RULES: has_rules,
+        Theme.RECEIVER: has_receiver,
+        Theme.WANTED: has_wanted,
+        Theme.SENDER: has_sender,
+        Theme.LIMITS: has_limits,
+    }
+    return frozenset(theme for theme in Theme if has[theme](seed))
+
+
 def plan_of(seed: int, devices: int = 0) -> Plan:
     """Returns the plan of this seed. devices: how many; 0: the seed decides."""
-    return _planned(seed, devices, has_roster(seed), has_rules(seed), has_receiver(seed))
+    return _planned(seed, devices, themes_of(seed))
 
 
-def plan_of_files(seed: int) -> Plan:
-    """Returns what the plan of a seed was when in none anybody decided about members, what is to be
-    ignored, or who only receives."""
-    return _planned(seed, 0, False, False, False)
+def plan_about(seed: int, themes: Collection[Theme]) -> Plan:
+    """Returns what the plan of a seed is, or was, if it is about these and nothing else. Once no
+    disk folded names where something was ignored, or a device only received."""
+    about = frozenset(themes)
+    if has_folding(seed) and not {Theme.RULES, Theme.RECEIVER} & about:
+        about |= {Theme.FOLDING}
+    return _planned(seed, 0, about)
 
 
-def _planned(
-    seed: int,
-    devices: int,
-    are_members_decided: bool,
-    are_rules_written: bool,
-    some_only_receive: bool,
-) -> Plan:
+def _planned(seed: int, devices: int, themes: frozenset[Theme]) -> Plan:
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
-    if are_members_decided and not devices:
+    if Theme.ROSTER in themes and not devices:
         count = max(count, 3)
     names = "ABCD"[:count]
     rough = chance.random() < 0.6
@@ -115,18 +153,19 @@ def _planned(
     large = chance.random() < 0.2
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += _open_files(seed, names, span)
-    # An ignored spelling in the way of another one is no Problem yet, nor one told to nobody.
-    if not (are_rules_written or some_only_receive):
-        more += _folding(seed, names, span)
+    more += _folding(seed, names, span) if Theme.FOLDING in themes else []
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += _pauses(seed, names, span)
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
     more += _exact_times(seed, names, span)
-    decisions = _decisions(seed, names, span) if are_members_decided else []
+    decisions = _decisions(seed, names, span) if Theme.ROSTER in themes else []
     more += decisions
-    more += _rulings(seed, names, span) if are_rules_written else []
-    more += _receiving(seed, names, span) if some_only_receive else []
+    more += _rulings(seed, names, span) if Theme.RULES in themes else []
+    more += _receiving(seed, names, span) if Theme.RECEIVER in themes else []
+    more += _choices(seed, names, span) if Theme.WANTED in themes else []
+    more += _sending(seed, names, span) if Theme.SENDER in themes else []
+    more += _limiting(seed, names, span) if Theme.LIMITS in themes else []
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if decisions or any(step.what == "fold names" for step in more):
@@ -147,12 +186,15 @@ def _mounts(seed: int, names: str, span: float) -> list[Step]:
     return found + [Step(1001 + n, at, device, "unmount inside") for n, at in enumerate(times)]
 
 
+def has_folding(seed: int) -> bool:
+    return random.Random(f"{seed}/folding").random() <= 0.2
+
+
 def _folding(seed: int, names: str, span: float) -> list[Step]:
     """In every fifth seed one device has a disk that folds names, and all users change the case of
     some names."""
     chance = random.Random(f"{seed}/folding")
-    if chance.random() > 0.2:
-        return []
+    chance.random()  # whether it is such a seed
     count = chance.choice((2, 4, 8))
     times = [chance.uniform(-0.2, 1.0) * span for _ in range(count)]
     deeds = [(at, chance.choice(names), "change case") for at in times]
@@ -329,6 +371,78 @@ def _receiving(seed: int, names: str, span: float) -> list[Step]:
     return found
 
 
+def has_wanted(seed: int) -> bool:
+    """Whether devices fetch a part of the folder in this seed. Users may ignore something, too."""
+    return seed % WANTED_EACH == 5 and seed % 10 not in (6, 9)
+
+
+def _choices(seed: int, names: str, span: float) -> list[Step]:
+    """In every eleventh seed one or two devices fetch a part of the folder, and their users get and
+    drop paths, and choose others, often soon after another choice."""
+    chance = random.Random(f"{seed}/wanted")
+    found = [Step(Theme.WANTED.value, -4.0, names[0], HAS_CHOOSER)]
+    choosers = chance.sample(names, chance.choice((1, 1, 2)))
+    for number, name in enumerate(choosers):
+        if chance.random() < 0.7:
+            found.append(Step(15_100 + number, -3.5, name, "choose first"))
+    kinds, weights = list(CHOSEN), list(CHOSEN.values())
+    for number in range(chance.choice((3, 6, 6, 12))):
+        at = chance.uniform(0.0, span)
+        if number and chance.random() < 0.4:
+            at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(15_001 + number, max(at, 0.0), chance.choice(choosers), what))
+    return found
+
+
+def has_sender(seed: int) -> bool:
+    """Whether a device only sends in this seed."""
+    is_about_files = seed % 10 not in (4, 6, 9) and not has_wanted(seed)
+    return seed % SENDER_EACH == 3 and is_about_files
+
+
+def _sending(seed: int, names: str, span: float) -> list[Step]:
+    """In every thirteenth seed one device only sends from its first start on. Its user and others
+    work at the same, and he overrides what they have."""
+    chance = random.Random(f"{seed}/sending")
+    device = chance.choice(names)
+    found = [Step(Theme.SENDER.value, -4.0, device, HAS_SENDER)]
+    kinds, weights = list(SENT), list(SENT.values())
+    for number in range(chance.choice((2, 4, 8, 12))):
+        at = chance.uniform(0.0, span)
+        if number and chance.random() < 0.4:  # soon after another one
+            at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(16_001 + number, max(at, 0.0), device, what))
+    taking = Step(16_501, 0.0, "", "take for a while")
+    more = _now_and_then(seed, device, span, "taking", 0.4, (1, 1, 2), taking)
+    return found + more
+
+
+def has_limits(seed: int) -> bool:
+    """Whether users limit what passes in this seed, whatever else it is about."""
+    return seed % LIMITS_EACH == 8
+
+
+def _limiting(seed: int, names: str, span: float) -> list[Step]:
+    """In every seventeenth seed users limit what passes, from the first start on and at any time,
+    and ask whether all is in sync."""
+    chance = random.Random(f"{seed}/limits")
+    found = [Step(Theme.LIMITS.value, -4.0, names[0], HAS_LIMITS)]
+    for number, name in enumerate(names):
+        if chance.random() < 0.5:
+            found.append(Step(17_100 + number, -3.5, name, "limit first"))
+    kinds, weights = list(LIMITED), list(LIMITED.values())
+    for number in range(chance.choice((2, 4, 8))):
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(17_001 + number, chance.uniform(0.0, span), chance.choice(names), what))
+    chance = random.Random(f"{seed}/much")
+    if chance.random() < 0.4:  # when limits hold for long enough to be counted
+        at = span + chance.uniform(25.0, 30.0)
+        found.append(Step(17_501, at, chance.choice(names), "write much"))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -411,6 +525,20 @@ def _live(plan: Plan, world: World) -> None:
         kept = kept_laws.Witness(world)
         kept.begin(witness.look_after)
         rulers = Rulers(world, users, kept.secrets)
+    choosers: Choosers | None = None
+    let_go: wanted_laws.Witness | None = None
+    if any(step.what == HAS_CHOOSER for step in plan.steps):
+        choosers = Choosers(world, users, faults)
+        let_go = wanted_laws.Witness(world, ledger, choosers)
+        let_go.begin(world.look_after)
+    limiters: Limiters | None = None
+    if any(step.what == HAS_LIMITS for step in plan.steps):
+        limiters = Limiters(world, users)
+        limiting_laws.Witness(world).begin()
+    senders: Senders | None = None
+    if any(step.what == HAS_SENDER for step in plan.steps):
+        senders = Senders(world, users, ledger)
+        sending_laws.Witness(world).begin(witness.look_after)
     receivers: Receivers | None = None
     if any(step.what == HAS_RECEIVER for step in plan.steps):
         receivers = Receivers(world, users, faults, ledger)
@@ -428,6 +556,15 @@ def _live(plan: Plan, world: World) -> None:
         elif step.what in RULINGS:
             if rulers is not None:
                 rulers.do(step.what, device, chance)
+        elif step.what in LIMITING:
+            if limiters is not None:
+                limiters.do(step.what, device, chance)
+        elif step.what in SENDING:
+            if senders is not None:
+                senders.do(step.what, device, chance)
+        elif step.what in CHOICES:
+            if choosers is not None:
+                choosers.do(step.what, device, chance)
         elif step.what in RECEIVING:
             if receivers is not None:
                 receivers.do(step.what, device, chance)
@@ -446,8 +583,12 @@ def _live(plan: Plan, world: World) -> None:
     if people is not None:
         people.end()
     faults.end()
+    if limiters is not None:
+        world.patience_s = limiting_laws.patience_s(world, limiters)
     if receivers is not None:
         receivers.end()
+    if senders is not None:
+        senders.end()
     if people is not None:
         people.answer_all()
     if faults.bits_turned:
@@ -461,14 +602,24 @@ def _live(plan: Plan, world: World) -> None:
         # No agent minds what users still do to what is ignored.
         world.run_until(max(world.now, users.done_at + LOOKED_S))
         _walk_where_missed(world, ledger, kept)
-        settle(world, kept_laws.is_quiet)
+        settle(
+            world, lambda world: kept_laws.is_quiet(world) and not wanted_laws.are_dropping(world)
+        )
+        if let_go is not None:
+            let_go.excuse_made_anew()
         kept_laws.judge(world, ledger, kept)
         why_laws.judge(world)
         kept_laws.indexes_are_the_disks(world, exact=False)
         nothing_changes(world, partial(kept_laws.judge, world, ledger, kept), kept_laws.not_kept)
         while rulers.lift():
-            settle(world)
+            settle(world, laws.is_quiet if choosers is None else wanted_laws.is_quiet)
         kept.excuse(ledger)
+    if choosers is not None and let_go is not None:
+        asking = limiters or Limiters(world, users)
+        _chosen_to_the_end(world, ledger, choosers, let_go, asking)
+    if senders is not None:
+        asking = limiters or Limiters(world, users)
+        _sends_to_the_end(world, ledger, senders, asking, overrides=plan.seed % 2 == 0)
     if receivers is not None:
         _receives_to_the_end(world, ledger, receivers, reverts=plan.seed % 20 == 6)
     settle(world)
@@ -487,6 +638,10 @@ def _live(plan: Plan, world: World) -> None:
             if not world.sharing.misses_others(group):
                 laws.nothing_is_left(device, ledger)
     stays_quiet(world, ledger)
+    if limiters is not None:
+        limiting_laws.waits_ended(world, limiters)
+        if people is None:
+            limiting_laws.all_say_so(world, limiters)
     if people is not None and (removed := people.remove_one()) is not None:
         member_laws.is_out_soon(world, *removed)
 
@@ -531,10 +686,51 @@ def _receives_to_the_end(
     receiving_laws.all_is_back(world, receivers, deleted)
 
 
+def _chosen_to_the_end(
+    world: World,
+    ledger: Ledger,
+    choosers: Choosers,
+    witness: wanted_laws.Witness,
+    limiters: Limiters,
+) -> None:
+    """What holds while devices fetch a part of the folder; then all fetch everything."""
+    judge = partial(wanted_laws.judge, world, ledger, choosers, witness)
+    settle(world, wanted_laws.is_quiet)
+    judge()
+    for device in world.alive:
+        laws.index_is_the_disk(device, exact=False)
+    nothing_changes(world, judge)
+    limiting_laws.all_say_so(world, limiters)
+    choosers.get_all()
+    wanted_laws.excuse(ledger, choosers)
+
+
+def _sends_to_the_end(
+    world: World, ledger: Ledger, senders: Senders, limiters: Limiters, *, overrides: bool
+) -> None:
+    """What holds while a device only sends; then what it has is everybody's, or it takes what
+    differs."""
+    judge = partial(sending_laws.judge, world, ledger, senders)
+    settle(world, sending_laws.is_quiet)
+    judge()
+    for device in world.alive:
+        laws.index_is_the_disk(device, exact=False)
+    nothing_changes(world, judge)
+    limiting_laws.all_say_so(world, limiters)
+    if overrides and not senders.is_mounted:
+        senders.override_all()
+        world.run_until(world.now + QUIET_S)
+        settle(world, sending_laws.is_quiet)
+        judge()
+        sending_laws.nothing_differs(senders)
+    else:
+        senders.take()
+
+
 def settle(world: World, is_quiet: Callable[[World], bool] = laws.is_quiet) -> None:
     """Run until all devices have what they need, or PATIENCE_S is over."""
     world.delays.calm = True
-    end = world.now + PATIENCE_S
+    end = world.now + PATIENCE_S + world.patience_s
     while world.now < end:
         messages = spoken(world)
         world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with heartbeats

@@ -17,12 +17,15 @@ from leftzmq.sync.facts import Asked
 from leftzmq.sync.guard import threshold
 from leftzmq.tree.entry import Kind
 from tests.sim import laws
+from tests.sim.choosers import CHOICES
 from tests.sim.faults import Faults
 from tests.sim.ledger import Ledger
+from tests.sim.limiters import LIMITING
 from tests.sim.people import DECISIONS
 from tests.sim.plan import QUIET_S, Plan, Step, lived, plan_of
-from tests.sim.receivers import HAS_RECEIVER, RECEIVING
+from tests.sim.receivers import RECEIVING
 from tests.sim.rulers import RULINGS
+from tests.sim.senders import SENDING
 from tests.sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from tests.sim.world import SimDevice, World
 
@@ -102,8 +105,8 @@ def live(decided: list[str], plan: Plan, world: World) -> None:
     for name in plan.names[:2]:
         for n in range(8):
             act(Step(3000 + n, -1.0, name, "create"))
-    # Nobody leaves here, all is kept, and all of it is told.
-    beside = {*DECISIONS, *RULINGS, *RECEIVING, HAS_RECEIVER}
+    # Nobody leaves here, all is kept and fetched, and all of it is told, at once.
+    beside = {*DECISIONS, *RULINGS, *RECEIVING, *CHOICES, *SENDING, *LIMITING}
     stays = [step for step in plan.steps if step.what not in beside]
     for step in sorted((*stays, *spoiling), key=lambda step: step.at):
         if step.at < 0:

@@ -119,7 +119,7 @@ def _gaps_are_nothing(self: IndexClient, page: object, device: object, now: floa
     ("where", "what", "instead", "laws_broken", "first"),
     [
         (Flushes, "file", _no_flush, {"I4"}, 0),
-        (Flushes, "finish", _no_folder_flushes, {"I2", "I2 tree", "I4"}, 50),
+        (Flushes, "finish", _no_folder_flushes, {"I2", "I2 tree", "I4", "kept"}, 50),
         (Resolver, "copy_path", _no_copies, {"I2 tree"}, 0),
         (IndexClient, "_news", _gaps_are_nothing, {"I1", "kept"}, 0),
     ],

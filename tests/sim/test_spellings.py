@@ -359,3 +359,24 @@ def test_what_lies_below_comes_also_where_its_folder_is_made_within_a_turn(story
     a.touched()
     settle(world)
     all_have(world, {"D": "folder", "D/in": b"i"})
+
+
+def test_what_is_to_come_below_an_ignored_spelling_is_not_fetched_again_and_again(
+    story: Story,
+) -> None:
+    """An ignored spelling may lie there for ever; when it is gone all of the other one comes."""
+    world, a, b, _ = story
+    b.tune_ignore(("c",))
+    b.hands.write("c", b"B's own")
+    settle(world)
+    a.hands.make_folder("C")
+    a.hands.write("C/f", b"1")
+    settle(world)
+    kinds = {each.path: each.kind for each in b.folder.problems.all()}
+    assert kinds == {"C": ProblemKind.NAME_FOLDS, "C/f": ProblemKind.WAITING_FOR_FOLDER}
+    before = world.messages.copy()
+    world.run_until(world.now + 300.0)
+    assert world.messages == before
+    b.hands.delete("c")
+    settle(world)
+    all_have(world, {"C": "folder", "C/f": b"1"})

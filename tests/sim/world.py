@@ -24,8 +24,11 @@ from leftzmq.errors import IndexFault, ShareError
 from leftzmq.index.reader import Reader
 from leftzmq.sync import actions
 from leftzmq.sync.facts import (
+    CookieSeen,
     Fact,
+    LimitsSet,
     LinkClosed,
+    LocalRulesSet,
     PausesSet,
     PeerListed,
     PeerUnlisted,
@@ -33,14 +36,22 @@ from leftzmq.sync.facts import (
     TimePassed,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import Flushed, Job, Lane, MeasureShare, ShareMeasured, lane_of
+from leftzmq.sync.jobs import (
+    DropCookie,
+    Flushed,
+    Job,
+    Lane,
+    MeasureShare,
+    ShareMeasured,
+    lane_of,
+)
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import path_of_key, sort_key
-from leftzmq.wire.messages import Bye, Message, Report
+from leftzmq.wire.messages import Bye, Giving, Message, Report
 from leftzmq.wire.statements import Signed
 
 from .acquaintance import Acquaintance
@@ -156,6 +167,7 @@ class SimDevice(Device):
             None  # None: it lists whom it dials, or is dialed by
         )
         self.away: Inode | None = None  # mounted in the share at other times
+        self.limits: LimitsSet | None = None
         self.job: Job | None = None  # running now
         self._blind = False
         self._lost: Folder | None = None  # had the damaged index
@@ -220,6 +232,8 @@ class SimDevice(Device):
             return
         if self.paused:
             self.handle(self._pauses())
+        if self.limits is not None:
+            self.handle(self.limits)
         self.take(Started())
         wires.refresh()
 
@@ -259,12 +273,24 @@ class SimDevice(Device):
         folder = self.folder if self.alive else None
         if folder is None or folder.stopped is not None:
             return  # it is opened with them
-        for output in folder.within(lambda: folder.keeping.tune(self.ignore, litter=True)):
+        for output in folder.within(
+            lambda: folder.keeping.tune(self.ignore, litter=True, only=self.only)
+        ):
             if isinstance(output, actions.Action):
                 self.do(output)
             else:
                 self.take(output)
         self.take(TimePassed())
+
+    def limit(self, limits: LimitsSet) -> None:
+        """Its user limits what passes. It stays so across starts."""
+        self.limits = limits
+        self.take(limits)
+
+    def choose(self, *paths: str) -> None:
+        """Its user has it fetch these paths alone, of his config; none: all."""
+        self.only = paths
+        self.take(LocalRulesSet(FOLDER, self.ignore, True, self.only))
 
     # ---- a folder with a roster ---------------------------------------------------------------
 
@@ -322,7 +348,8 @@ class SimDevice(Device):
 
     def take_over(self) -> None:
         super().take_over()
-        if self.opened_with != self.ignore:  # its user gave it others while it was opened
+        if self.opened_with != (self.ignore, self.only):
+            # Its user gave it others while it was opened.
             self.later(0.0, lambda: self.tune_ignore(self.ignore))
 
     def began(self) -> None:
@@ -602,6 +629,9 @@ class SimDevice(Device):
             self.job = outer
         if isinstance(answer, Flushed):  # not where the flush failed
             self.durable_head = answer.head
+        if isinstance(job, DropCookie):
+            seen = CookieSeen(job.folder, job.name)
+            self.later(self.world.delays.watching(), lambda: self.take(seen))
         self._note_watched()
 
         def answered() -> None:
@@ -744,6 +774,9 @@ class World:
         self.sent: Callable[[SimDevice, DeviceKey | None, Message], None] = lambda by, to, what: (
             None
         )
+        self.limited: Callable[[SimDevice, DeviceKey, Message], None] = lambda by, to, what: None
+        self.patience_s = 0.0
+        """How much longer than without limits it may take until all is quiet."""
         self.handled: Callable[[SimDevice], None] = lambda device: None
         self.changed_by_user: Callable[[SimDevice], None] = lambda device: None
         skews = [*knobs.skews_s, *([0.0] * len(names))]
@@ -797,7 +830,8 @@ class World:
         clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
         clone.shown += "'"
         clone.unlisted |= device.unlisted
-        clone.ignore, clone.mode = device.ignore, device.mode
+        clone.ignore, clone.only, clone.mode = device.ignore, device.only, device.mode
+        clone.limits = device.limits
         self.clones.append(clone)
         if device.acquaintance is not None:
             clone.gets_keys()
@@ -833,11 +867,13 @@ class World:
             self.sent(device, link.device, message)
             self.wires.report(device, link, message)
             return
-        self.messages[device.shown] += 1
+        if device.limits is None or not isinstance(message, Giving):  # that a limit is another one
+            self.messages[device.shown] += 1
         self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
         for head in heads_in(device, link.device, message):
             device.told(head)
         self.sent(device, link.device, message)
+        self.limited(device, link.device, message)
         if not self.wires.send(device, link, message, body):
             closed = LinkClosed(link, "the connection does not take any more")
             device.later(0.0, lambda: device.take(closed))

@@ -319,17 +319,17 @@ class Applier:
                 out.append(RescanWanted(self.folder, (parent,)))
         is_late = now >= active.no_folder_since + FOLDER_LATE_S
         retry_s = FOLDER_RETRY_S if is_made and not is_late else FULL_RETRY_S
-        # Something ignored may lie in the place of the folder for ever, or, on a device that may
-        # only read, something of its user's: then the bytes are fetched again when that is over,
-        # not again and again.
+        # Something ignored may lie in the place of the folder for ever, also under another spelling
+        # of its name, or, on a device that may only read, something of its user's: then the bytes
+        # are fetched again when that is over, not again and again.
         may_lie_there = self._index_view.we_read or self._is_ignored_in_the_way(parent)
         for_ever = is_late and not is_made and may_lie_there
         self._window.wait_for_folder(active, parent, None if for_ever else now + retry_s)
         return out + self._problems.show(problem) if is_late else out
 
     def _is_ignored_in_the_way(self, folder: str) -> bool:
-        kinds = (self._problems.kind_of(path) for path in (folder, *folders_above(folder)))
-        return ProblemKind.IGNORED_IN_THE_WAY in kinds
+        kinds = {self._problems.kind_of(path) for path in (folder, *folders_above(folder))}
+        return not kinds.isdisjoint((ProblemKind.IGNORED_IN_THE_WAY, ProblemKind.NAME_FOLDS))
 
     def on_room_seen(self, fact: RoomSeen, now: float) -> Outputs:
         if self._space_waits.on_room_seen(fact, now):

@@ -41,6 +41,8 @@ CONFIRM_S: Final = 20.0
 SHOWN: Final = 100
 
 _NOBODY: Final = "no connected device has it as it is here"
+_WANTED: Final = "it is to be kept again"
+_IGNORED: Final = "it is ignored now"
 _BUSY: Final = "it is being changed here now"
 _UNSEEN: Final = "it was changed here and is not read yet"
 _LATE: Final = "no device said in time that it keeps it"
@@ -140,11 +142,15 @@ class LettingGo:
             path = question.paths[0]
             row = view.ours(path)
             if row is not None and row.entry.kind is Kind.DIRECTORY and self._going:
-                return  # what is in it goes first
+                break  # what is in it goes first
             question.paths.popleft()
             if row is None or row.entry.deleted:
                 continue
-            if row.scan is None:
+            if self._wants(path, row.entry.kind):
+                question.stayed[path] = _WANTED
+            elif not view.keeps(path, row.entry.kind):
+                question.stayed[path] = _IGNORED
+            elif row.scan is None:
                 question.stayed[path] = _UNSEEN
             elif not self._holders(row):
                 question.stayed[path] = _NOBODY
@@ -168,6 +174,9 @@ class LettingGo:
     def _confirmed(self, now: float) -> tuple[Outputs, Outputs]:
         """Work for the paths that others have confirmed, when that is known of all; and what
         follows for those that nobody confirmed in time."""
+        kinds = {path: going.row.entry.kind for path, going in self._going.items()}
+        ignored = [path for path in sorted(kinds) if not self._index_view.keeps(path, kinds[path])]
+        out = [each for path in ignored for each in self._stays(path, _IGNORED)]
         is_said = self._announcer.flushed >= self._sequence
         sure = {
             path
@@ -180,8 +189,8 @@ class LettingGo:
         }
         unsure = self._going.keys() - sure
         if unsure and now < self._until and any(self._holders(self._going[p].row) for p in unsure):
-            return [], []
-        gave_up = [each for path in sorted(unsure) for each in self._stays(path, _LATE)]
+            return [], out
+        gave_up = out + [each for path in sorted(unsure) for each in self._stays(path, _LATE)]
         if not sure:
             return [], gave_up
         self._removing, self._number = frozenset(sure), self._number + 1

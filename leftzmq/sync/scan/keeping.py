@@ -179,15 +179,19 @@ class Keeping:
         near = [path, *above, *rules]
         changed = [each for each in near if self._index_view.judge_anew(each) is KeepingChange.KEPT]
         self._judge(path)
-        return [PathsReconsidered(self._folder, tuple(changed))] if changed else []
+        out: Outputs = [PathsReconsidered(self._folder, tuple(changed))] if changed else []
+        if self._index_view.base(path) is not None:
+            out.append(RescanWanted(self._folder, (path,)))  # a look tells what became of it
+        return out
 
     def let_go(self, path: str) -> Outputs:
         """From now on what is at `path` and below it is not fetched. What is here stays until
         somebody removes it (sync/apply/letting_go)."""
         self._pin(path, is_wanted=False)
-        self._index_view.judge_anew(path)
+        judged = self._index_view.judge_anew(path)
         self._judge(path)
-        return []
+        is_the_same = judged is KeepingChange.THE_SAME
+        return [] if is_the_same else [PathsReconsidered(self._folder, (path,))]
 
     def _pin(self, path: str, *, is_wanted: bool) -> None:
         self._pins = without_below(self._pins, path, is_wanted)

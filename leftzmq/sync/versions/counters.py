@@ -80,7 +80,7 @@ class Counters:
                 self.bytes += sign * row.entry.size
             if is_conflict_name(row.entry.path):
                 self.conflicts += sign
-        if best is None and apart is not None and not apart.entry.deleted:
+        if apart is not None and _is_passed_over(apart, best):
             self.not_kept += sign
             self.not_kept_bytes += sign * apart.entry.size
         if best is not None and not best.is_ours:
@@ -91,6 +91,14 @@ class Counters:
                     self.losses += sign
                 case Loss.TURNED:
                     self.turned += sign
+
+
+def _is_passed_over(apart: Row, best: Row | None) -> bool:
+    """Whether others have `apart`, the highest version of those that are not kept here, and we have
+    nothing. best: the highest that counts; a delete of ours may lie below what others made anew."""
+    if best is not None and not (best.entry.deleted and apart.entry.rank > best.entry.rank):
+        return False
+    return not apart.entry.deleted
 
 
 class Recount:

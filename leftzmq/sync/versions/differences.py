@@ -22,6 +22,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.jobs import Winner
 from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind, private
@@ -36,8 +37,11 @@ BUSY_RETRY_S: Final = 0.1
 class Differences:
     """Those of one folder."""
 
-    def __init__(self, folder: str, index_view: IndexView, locks: PathLocks) -> None:
+    def __init__(
+        self, folder: str, index_view: IndexView, locks: PathLocks, resolver: Resolver
+    ) -> None:
         self._folder, self._index_view, self._locks = folder, index_view, locks
+        self._resolver = resolver
         # Both are taken from the end: what is in a folder comes before the folder.
         self._to_revert: list[str] = []
         self._to_override: list[Winner] = []
@@ -143,6 +147,8 @@ class Differences:
         entry, sequence = view.author.over(live.entry if live else None, listed)
         scan, noise = (live.scan, live.noise) if live else (None, False)
         view.set_ours(rows, entry, sequence, scan, noise)
+        if live is not None:
+            self._resolver.stays_above(winner.path)  # listed or not: others need what it is in
         return True
 
     def _stays(self, path: str) -> bool:

@@ -104,6 +104,8 @@ class PeerCounts:
         up = 0
         for row in held:
             if row.apart:
+                if ours is not None and row.entry.rank > ours.entry.rank:
+                    up |= row.holders  # made anew above our delete
                 continue
             if ours is None or (row is not ours and row.entry.rank > ours.entry.rank):
                 up |= row.holders

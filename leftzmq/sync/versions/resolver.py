@@ -348,17 +348,21 @@ class Resolver:
     def stays_above(self, path: str) -> None:
         """Something of ours is at `path`. In a folder that only sends, others may have deleted
         folders above it, or replaced them, which this device did not take: these are published
-        again, or nobody could take what is in them."""
+        again, or nobody could take what is in them; also while nobody is connected."""
         for folder in [] if self._index_view.takes else folders_above(path):
             ours = self._index_view.ours(folder)
             if ours is not None and not ours.entry.deleted:
-                self.stay(folder)
+                self._stay(folder, ANYBODY)
 
     def stay(self, path: str) -> bool:
         """A user wants our version kept: publishes it again above whatever would replace or delete
         it. Returns False where nothing would."""
+        return self._stay(path, self._index_view.reach)
+
+    def _stay(self, path: str, holders: int) -> bool:
+        """holders: the bits of the devices whose versions are meant."""
         rows = self._index_view.rows(path)
-        ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
+        ours, theirs = ours_of(rows), best_of(rows, holders)
         if ours is None or theirs is None or theirs.entry.rank <= ours.entry.rank:
             return False
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)

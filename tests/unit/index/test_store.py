@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from leftzmq.index.rows import Row
 from leftzmq.index.store import Store
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import sort_key
+from leftzmq.tree.permissions import Permissions
 from tests.helpers.trees import deleted, file, folder, life, made
 
 KEY = ScanKey(Kind.FILE, 3, -5, 2**62, 2**64 - 1, True, 1)
@@ -153,6 +155,33 @@ def test_what_a_device_lacks_and_what_we_lack_is_counted_below_a_path(store: Sto
     assert store.lacking(0b100, "d", 9) == (1, 3, ("d/y",))
     assert store.coming("d", 9) == (1, 3, ("d/y",))
     assert store.coming("d/x", 9) == (0, 0, ())
+
+
+@pytest.mark.parametrize(
+    "lower",
+    [
+        {"permissions": Permissions(1, life("b"), 0o644, 0o777)},
+        {"permissions": None},
+        {"permissions": Permissions(2, life("a"), 0o644, 0o777)},
+        {"mtime_ns": -9},
+        {"exec": False},
+    ],
+)
+def test_of_two_versions_with_the_same_bytes_the_higher_one_is_what_is_to_come(
+    store: Store, lower: dict[str, Any]
+) -> None:
+    """As Python compares their ranks: by the register and the attributes at last."""
+    register = Permissions(2, life("b"), 0o644, 0o777)
+    high = replace(made("a", file("x")), permissions=register, exec=True)
+    low = replace(high, **lower)
+    assert low.rank < high.rank
+    for ours, theirs, count in ((high, low, 0), (low, high, 1)):
+        for row in store.rows("x"):
+            store.remove(row)
+        store.put(Row(ours, 1, 0, store.heads.next_sequence(), KEY))
+        store.put(Row(theirs, 0b10))
+        assert store.coming("x", 9)[0] == len(store.above_ours("x", 9)) == count
+        assert store.lacking(0b10, "x", 9)[0] == 1 - count
 
 
 def test_readers_see_what_is_committed(store: Store) -> None:

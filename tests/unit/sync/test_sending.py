@@ -127,6 +127,25 @@ def test_a_file_in_a_folder_that_others_deleted_is_everywhere_with_its_folder(
     assert set(b.tree()) == {"d", "d/e", "d/e/new"}
 
 
+def test_a_file_that_is_made_while_nobody_is_connected_brings_its_folder_back(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.write("d/e/old", b"1")
+    quiet(mesh)
+    shutil.rmtree(b.share / "d")
+    quiet(mesh, 3)
+    others = [b, mesh.devices["C"]]
+    for device in others:
+        device.kill()
+    a.write("d/e/new", b"2")
+    a.scan()
+    mesh.settle()
+    for device in others:
+        device.start()
+    quiet(mesh, 1)
+    assert set(b.tree()) == {"d", "d/e", "d/e/new"}
+
+
 @pytest.mark.parametrize("is_file", [False, True])
 def test_a_file_that_was_made_before_its_folder_went_elsewhere_keeps_the_folder(
     tmp_path: Path, is_file: bool
@@ -196,6 +215,22 @@ def test_override_puts_what_is_here_in_the_place_of_the_others(
     assert a.tree() == b.tree() == before
     assert sorted(trash(b)) == [b"new of b", b"of b"] and copies(b) == []
     assert "nothing differs" in mesh.ask(a, "override")["declined"]["what"]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_override_of_a_path_brings_the_folders_back_that_it_is_in(
+    mesh: Mesh, a: Device, b: Device, is_file: bool
+) -> None:
+    for name in ("d/e/f", "d/e/g", "d/h"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    shutil.rmtree(b.share / "d")
+    if is_file:
+        b.write("d", b"of b")
+    quiet(mesh, 5)
+    assert override(mesh, a, "d/e/f") == ["d/e/f"]
+    quiet(mesh, 2 + is_file)
+    assert set(b.tree()) == {"d", "d/e", "d/e/f", *copies(b)} and len(copies(b)) == is_file
 
 
 def test_override_is_of_what_was_listed_alone(mesh: Mesh, a: Device, b: Device) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from leftzmq.sync.facts import Asked, LocalRulesSet
+from leftzmq.sync.link import Link
 from leftzmq.sync.versions.counters import Counters
+from leftzmq.wire.messages import Get, Message
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import FOLDER
 
@@ -176,24 +178,25 @@ def test_drop_of_what_was_changed_here_is_refused(mesh: Mesh, a: Device, b: Devi
 
 
 @pytest.mark.parametrize("later", [0.0, 0.005, 0.02, 0.1])
+@pytest.mark.parametrize(("path", "dropped"), [("x", "x"), ("x/y", "x")])
 def test_of_the_last_two_copies_at_most_one_goes(
-    mesh: Mesh, a: Device, b: Device, c: Device, later: float
+    mesh: Mesh, a: Device, b: Device, c: Device, later: float, path: str, dropped: str
 ) -> None:
     """Story 11."""
-    a.write("x", b"1")
+    a.write(path, b"1")
     quiet(mesh)
     c.kill()
-    a.take(Asked(b"x", "drop", {"path": "x"}))
+    a.take(Asked(b"x", "drop", {"path": dropped}))
     end = mesh.now + later
     while mesh.now < end and mesh.step():
         mesh.now += 0.001
-    b.take(Asked(b"x", "drop", {"path": "x"}))
+    b.take(Asked(b"x", "drop", {"path": dropped}))
     mesh.settle(60)
-    assert "x" in names(a) | names(b)
+    assert path in names(a) | names(b)
     quiet(mesh)
-    holders = [device for device in (a, b) if "x" in names(device)]
-    assert holders and all((d.share / "x").read_bytes() == b"1" for d in holders)
-    assert all(d.folder.index_view.ours("x") is not None for d in holders)
+    holders = [device for device in (a, b) if path in names(device)]
+    assert holders and all((d.share / path).read_bytes() == b"1" for d in holders)
+    assert all(d.folder.index_view.ours(path) is not None for d in holders)
 
 
 def test_drop_of_all_that_is_not_fetched_any_more(mesh: Mesh, a: Device, b: Device) -> None:
@@ -216,3 +219,98 @@ def test_a_start_in_the_middle_of_a_drop_keeps_the_path(mesh: Mesh, a: Device, b
     b.start()
     quiet(mesh)
     assert names(b) == {"x"} and b.folder.index_view.ours("x") is not None
+
+
+def test_what_others_made_anew_above_our_delete_is_passed_over_and_keeps_nobody_waiting(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    only(mesh, b, "new")
+    b.write("x", b"B's")
+    quiet(mesh)
+    (b.share / "x").unlink()
+    quiet(mesh)
+    a.write("x", b"A's, anew")
+    quiet(mesh)
+    assert names(a) == {"x"} and names(b) == set()
+    view = b.folder.index_view
+    assert (view.counters.not_kept, view.counters.not_kept_bytes) == (1, len("A's, anew"))
+    lacking = view.peer_counts.lacking(b.store.heads.head_of(a.key).mask)
+    assert lacking.paths == 0, "A has what is above our delete"
+    assert b.folder.peer_lag.since(a.key) is None
+
+
+@pytest.mark.parametrize("verb", ["only", "get"])
+@pytest.mark.parametrize("facts", [0, 1, 5, 10, 15, 20, 30])
+def test_what_is_wanted_again_in_the_middle_of_a_drop_is_deleted_nowhere(
+    mesh: Mesh, a: Device, b: Device, verb: str, facts: int
+) -> None:
+    """Folders go after what is in them, each when others have heard of that."""
+    a.write("x/y/1", b"1")
+    a.write("x/2", b"2")
+    quiet(mesh)
+    only(mesh, b, "new")
+    b.take(Asked(b"x", "drop", {"path": "", "outside_only": True}))
+    for _ in range(facts):
+        mesh.step()
+    if verb == "only":
+        b.take(LocalRulesSet(FOLDER, (), True, ()))
+    else:
+        b.take(Asked(b"x", "get", {"path": "x"}))
+    mesh.settle(60)
+    quiet(mesh)
+    assert names(a) == names(b) == {"x", "x/2", "x/y", "x/y/1"}
+
+
+def test_what_is_dropped_while_it_is_being_fetched_is_waited_for_no_more(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Nobody gives it: nothing else ends that."""
+    send = mesh.send
+
+    def gives_nothing(device: Device, link: Link, message: Message, body: object) -> None:
+        if not isinstance(message, Get):
+            send(device, link, message, body)
+
+    mesh.send = gives_nothing  # type: ignore[method-assign]
+    a.write("x", b"1")
+    a.scan()
+    mesh.look_anew()
+    while not b.folder.applier._window.active:
+        if not mesh.step():
+            mesh.pass_time(mesh.next_due())
+    b.take(Asked(b"x", "drop", {"path": "x"}))
+    mesh.settle(30)
+    assert b.folder.state.value == "idle" and "x" not in names(b)
+
+
+@pytest.mark.parametrize(("path", "got"), [("x", "x"), ("d/x", "d/x"), ("d/x", "d")])
+def test_what_went_and_was_not_written_down_comes_when_it_is_wanted_again(
+    mesh: Mesh, a: Device, b: Device, path: str, got: str
+) -> None:
+    """The index failed after it was removed: what it was is remembered, and lies there no more."""
+    a.write(path, b"1")
+    quiet(mesh)
+    view = b.folder.index_view
+    row = view.ours(path)
+    assert row is not None
+    ask(mesh, b, "drop", path)
+    view.store.put_base(row.entry, row.scan)
+    view.has_bases = True
+    ask(mesh, b, "get", got)
+    mesh.settle(60)
+    assert path in names(b)
+
+
+@pytest.mark.parametrize("facts", [0, 1, 2])
+def test_what_is_ignored_from_now_on_is_let_go_no_more(
+    mesh: Mesh, a: Device, b: Device, facts: int
+) -> None:
+    """What is ignored stays where it is."""
+    a.write("d/x", b"1")
+    quiet(mesh)
+    b.take(Asked(b"x", "drop", {"path": "d"}))
+    for _ in range(facts):
+        mesh.step()
+    b.take(LocalRulesSet(FOLDER, ("x",), True, ()))
+    mesh.settle(60)
+    assert names(b) == {"d", "d/x"}

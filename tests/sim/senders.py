@@ -1,0 +1,187 @@
+"""The device that only sends: its user works at what others have, others at what he has, and he
+makes what is there everybody's, by `override`, at any time.
+
+Knows users, the mode of a device, and what it answers. Must not know what follows from that:
+`sending_laws` judges it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from leftzmq.sync.facts import Asked
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.path import is_within, parent_of
+
+from .ledger import Ledger, content_of
+from .node import FOLDER
+from .users import ANCHOR, MOUNT, Users
+from .world import SimDevice, World
+
+HAS_SENDER: Final = "only send"
+"""The first step of a seed in which a device only sends: that device does from its first start
+on."""
+
+DEEDS_HERE: Final = ("edit", "append", "delete", "rename", "create", "swap kind", "touch")
+ASKER: Final = b"sender"
+
+
+class Senders:
+    """One per world, if a device only sends in it."""
+
+    def __init__(self, world: World, users: Users, ledger: Ledger) -> None:
+        self._world, self._users, self._ledger = world, users, ledger
+        self.device: SimDevice | None = None
+        self._over = False
+
+    def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
+        if what != HAS_SENDER and self.device is not device:
+            return
+        said = SENDING[what](self, device, chance)
+        self._world.say(device, f"sends: {what} {said}")
+
+    def only_send(self, device: SimDevice, chance: random.Random) -> str:
+        """Before the agents begin."""
+        self.device, device.mode = device, FolderMode.SEND
+        return ""
+
+    def end(self) -> None:
+        """The device only sends, whatever its user had set for a while."""
+        self._over = True
+        device = self.device
+        if device is not None and device.mode is FolderMode.BOTH:
+            self._set(device, FolderMode.SEND, device.stop)
+            device.start()
+
+    def take(self) -> None:
+        """The device takes from now on what differs."""
+        if self.device is not None:
+            self._set(self.device, FolderMode.BOTH, self.device.stop)
+            self.device.start()
+
+    def take_for_a_while(self, device: SimDevice, chance: random.Random) -> str:
+        """The folder syncs in both directions, and later only sends again."""
+        if self._over or device.mode is FolderMode.BOTH:
+            return ""
+        self._set(device, FolderMode.BOTH, chance.choice((device.kill, device.stop)))
+        self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
+        back = partial(self._back, device, chance)
+        self._world.after(chance.choice((2.0, 8.0, 20.0)), back)
+        return ""
+
+    def _back(self, device: SimDevice, chance: random.Random) -> None:
+        if not self._over:
+            self._set(device, FolderMode.SEND, chance.choice((device.kill, device.stop)))
+            self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
+
+    def _set(self, device: SimDevice, mode: FolderMode, ends: Callable[[], None]) -> None:
+        """The folder is opened with this mode next time."""
+        ends()
+        device.mode = mode
+
+    # ---- what users do ------------------------------------------------------------------------
+
+    def work_here(self, device: SimDevice, chance: random.Random) -> str:
+        """Its user changes what others may have changed."""
+        deed = chance.choice(DEEDS_HERE)
+        self._users.do(deed, device, chance)
+        return deed
+
+    def work_there(self, device: SimDevice, chance: random.Random) -> str:
+        """Another user changes what its user has; his file has an old mtime, often, as `cp -p`
+        leaves it."""
+        other = chance.choice([each for each in self._world.devices.values() if each is not device])
+        paths = [path for path, _ in device.hands.tree() if not path.endswith(".lefting")]
+        if not paths or other.unmounted is not None or other.away is not None:
+            return ""
+        path = other.hands.listed(chance.choice(paths))
+        if path in (MOUNT, ANCHOR) or not self._users._may_write(other, path):
+            return ""
+        inode = other.hands.at(path)
+        if inode is not None and (inode.kind is not Kind.FILE or chance.random() < 0.3):
+            self._users._delete(other, path)
+        elif self._makes_folders(other, parent_of(path)):
+            mtime_ns = other.disk.now_ns() if inode is None else inode.mtime_ns
+            value = self._users._value(other, chance)
+            self._users._write(other, path, value, anew=chance.random() < 0.5)
+            if chance.random() < 0.5:
+                other.hands.set_mtime(path, mtime_ns - chance.randrange(10**15))
+        other.touched()
+        return f"{path} on {other.name}"
+
+    def _makes_folders(self, device: SimDevice, path: str) -> bool:
+        """A folder that he makes is there, also where no file comes into it."""
+        if path and device.hands.at(path) is None:
+            self._ledger.made_at(path, device.name, self._world.now)
+        return device.hands.make_folders(path)
+
+    # ---- override -----------------------------------------------------------------------------
+
+    def override(self, device: SimDevice, chance: random.Random) -> str:
+        """He reads the list, and says yes a moment later. Never where a disk is mounted: no device
+        can remove that folder, and by what is there the disk is recognised."""
+        paths = [path for path, _ in device.hands.tree() if not is_within(path, MOUNT)]
+        is_of_some = chance.random() < 0.4 or self.is_mounted
+        if is_of_some and not paths:
+            return ""
+        path = chance.choice(paths) if is_of_some else ""
+        self._list(device, path, chance.choice((0.05, 1.0, 5.0)))
+        return path
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether a device has a disk of its own in its share."""
+        return any(each.hands.at(MOUNT) is not None for each in self._world.devices.values())
+
+    def override_all(self) -> None:
+        if self.device is not None:
+            self._list(self.device, "", 1.0)
+
+    def _list(self, device: SimDevice, path: str, thinks_s: float) -> None:
+        if not device.alive or not device.has_begun or device.folder.stopped is not None:
+            return
+        before = len(device.answers)
+        device.take(Asked(ASKER, "override", {"folder": FOLDER, "path": path}))
+        device.later(thinks_s, partial(self._says_yes, device, path, before))
+
+    def _says_yes(self, device: SimDevice, path: str, before: int) -> None:
+        listed = [str(each["listed"]) for each in device.answers[before:] if each.get("listed")]
+        if not listed:
+            return
+        self._world.say(device, f"sends: says yes to {path}")
+        self._overrides(device, path)
+        fields = {"folder": FOLDER, "path": path, "listed": listed[0]}
+        device.take(Asked(ASKER, "override", fields))
+
+    def _overrides(self, device: SimDevice, at: str) -> None:
+        """What others have there may end in their trashes, and what they deleted may be back."""
+        ledger, here = self._ledger, dict(device.hands.tree())
+        for other in self._world.devices.values():
+            for path, inode in other.hands.tree() if other is not device else ():
+                if not is_within(path, at) and at:
+                    continue
+                content, ours = content_of(inode), here.get(path)
+                if content is None and (ours is None or ours.kind is not Kind.DIRECTORY):
+                    ledger.gone_folders.add(path)
+                elif content in ledger.values and (ours is None or content_of(ours) != content):
+                    value = ledger.values[content]
+                    value.replaced = value.replaced or f"overridden by {device.name}"
+        for delete in (*ledger.deletes, *ledger.bare_deletes):
+            if not delete.excused and delete.path in here:
+                delete.excused = f"{device.name} overrode it"
+        ledger.folders = [each for each in ledger.folders if each[2] not in here]
+
+
+SENDING: Final[dict[str, Callable[[Senders, SimDevice, random.Random], str]]] = {
+    HAS_SENDER: Senders.only_send,
+    "work here": Senders.work_here,
+    "work there": Senders.work_there,
+    "override": Senders.override,
+    "take for a while": Senders.take_for_a_while,
+}
+SENT: Final = {"work here": 6, "work there": 6, "override": 3}
+"""How often each of those does that may happen at any time in each of these seeds."""

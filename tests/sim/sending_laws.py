@@ -1,0 +1,187 @@
+"""What must hold where a device only sends: it takes nothing, the others have the same, and it
+differs from them where it says so; what nobody replaced is in its tree or in theirs.
+
+Knows devices from outside, and where an index says that others have something else. Must not steer
+anything, nor know why a user does what he does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from leftzmq.tree.mode import FolderMode
+from leftzmq.tree.path import is_within
+
+from . import laws
+from .disk import Inode
+from .laws import Broken, Tree, is_final
+from .ledger import Content, Ledger, content_of
+from .senders import Senders
+from .world import SimDevice, World
+
+MANY = 10_000
+
+# ---- when all is quiet ------------------------------------------------------------------------
+
+
+def is_quiet(world: World) -> bool:
+    if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
+        return False
+    for device in world.alive:
+        if laws.still_looks(device) or device.folder.differences.busy or _waits(device):
+            return False
+    return next(differences(world), None) is None
+
+
+def judge(world: World, ledger: Ledger, senders: Senders) -> None:
+    for device in world.alive:
+        folder = device.folder
+        if folder.stopped_why:
+            raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
+        problems = [p for p in folder.problems.all() if not laws.is_known(p, device, ledger)]
+        if problems:
+            raise Broken("sends", f"{device.name} has problems: {[str(p) for p in problems]}")
+    for said in differences(world):
+        raise Broken("sends", said)
+    for device in world.alive:
+        if waits := _waits(device):
+            raise Broken("I5", f"{device.name} {waits}")
+    sender = senders.device
+    if sender is None:
+        return
+    for said in _not_listed(world, sender):
+        raise Broken("listed", said)
+    for said in _lost(world, ledger):
+        raise Broken("I2 sends", said)
+
+
+def _waits(device: SimDevice) -> str:
+    """For what it waits; "": for nothing."""
+    folder = device.folder
+    if folder.index_view.takes and (waits := laws.waits_for(device)):
+        return f"waits for {waits}"
+    return (
+        ""
+        if laws.cannot_hold(device) or folder.state.value == "idle"
+        else f"is {folder.state.value}"
+    )
+
+
+def differences(world: World) -> Iterator[str]:
+    """Where two others have not the same that can hear of it from one another: not by way of who
+    only sends, as that one takes nothing which it could pass on."""
+    others = [device for device in world.alive if device.folder.mode is not FolderMode.SEND]
+    for first, *more in laws.connected(world, others):
+        for other in more:
+            one, two = laws.tree_of(first), laws.tree_of(other)
+            apart = laws.cannot_hold(first) | laws.cannot_hold(other)
+            for path in sorted(one.keys() | two.keys()):
+                if any(is_within(path, at) for at in apart) or one.get(path) == two.get(path):
+                    continue
+                yield laws.differences(first.name, _only(one, path), other.name, _only(two, path))
+
+
+def _only(tree: Tree, path: str) -> Tree:
+    return {path: tree[path]} if path in tree else {}
+
+
+def listed(sender: SimDevice) -> set[str]:
+    """Where it says that others have something else."""
+    with sender.reading() as reader:
+        return {path for path, _ in reader.above_ours("", MANY, sender.folder.index_view.readers)}
+
+
+def _not_listed(world: World, sender: SimDevice) -> Iterator[str]:
+    """It differs from its neighbours where it says so, and nowhere else; but for modes, of which
+    nobody makes a conflict."""
+    here, said = _without_modes(laws.tree_of(sender)), listed(sender)
+    if sender.folder.index_view.differs != len(said):
+        yield f"{sender.name} counts {sender.folder.index_view.differs} and lists {sorted(said)}"
+    for other in world.alive:
+        if other is sender or not _are_near(world, sender, other):
+            continue
+        there, apart = _without_modes(laws.tree_of(other)), laws.cannot_hold(other)
+        for path in sorted(here.keys() | there.keys()):
+            is_apart = any(is_within(path, at) for at in apart)
+            if here.get(path) != there.get(path) and path not in said and not is_apart:
+                one, two = _only(here, path), _only(there, path)
+                yield f"not listed: {laws.differences(sender.name, one, other.name, two)}"
+
+
+def _are_near(world: World, one: SimDevice, other: SimDevice) -> bool:
+    wires = world.wires
+    return wires.dials(one.name, other.name) or wires.dials(other.name, one.name)
+
+
+def _without_modes(tree: Tree) -> Tree:
+    return {path: what[:1] if laws.is_folder(what) else what[:3] for path, what in tree.items()}
+
+
+def _lost(world: World, ledger: Ledger) -> Iterator[str]:
+    """What users wrote, and nobody replaced, is in the tree of a device. All that did not end is
+    somewhere."""
+    in_trees, anywhere = set[Content | None](), set[Content | None]()
+    for device in world.devices.values():
+        for path, inode in device.disk.everything():
+            anywhere.add(content_of(inode))
+            if is_final(path):
+                in_trees.add(content_of(inode))
+    for content, value in ledger.values.items():
+        who = f"what {value.device} wrote at {value.path} ({value.when:.3f}): {content[1][:20]!r}"
+        if value.ended or content in ledger.adrift or (value.replaced and ledger.gives_way):
+            continue
+        if content not in anywhere:
+            yield f"{who} is nowhere"
+        if value.replaced or laws.may_end_in_a_trash(ledger, content, value):
+            continue
+        if content not in in_trees:
+            yield f"{who} is in no tree"
+
+
+def nothing_differs(senders: Senders) -> None:
+    """All that its user has there is everybody's."""
+    if senders.device is not None and (left := listed(senders.device)):
+        raise Broken("override", f"{senders.device.name} still differs at {sorted(left)}")
+
+
+# ---- at every step ----------------------------------------------------------------------------
+
+
+class Witness:
+    """No call of an agent that only sends names, moves, removes or alters what users see."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def begin(self, look_after: Callable[[SimDevice], None]) -> None:
+        """look_after: what else looks after a device that starts."""
+
+        def both(device: SimDevice) -> None:
+            look_after(device)
+            self._look_after(device)
+
+        self._world.look_after = both
+
+    def _look_after(self, device: SimDevice) -> None:
+        if device.mode is not FolderMode.SEND:
+            return
+        calls, disk = device.calls, device.disk
+
+        def must_not(did: str, folder: Inode, name: bytes) -> None:
+            above, last = disk.path_of(folder), name.decode(errors="surrogateescape")
+            if above is not None and is_final(path := f"{above}/{last}" if above else last):
+                raise Broken("takes", f"{device.name} only sends, and {did} {path}")
+
+        def named(folder: Inode, name: bytes, inode: Inode) -> None:
+            must_not("named", folder, name)
+            names(folder, name, inode)
+
+        def takes(folder: Inode, name: bytes, inode: Inode) -> None:
+            must_not("took", folder, name)
+
+        def alters(inode: Inode) -> None:
+            for folder, name in inode.where:
+                must_not("altered", folder, name)
+
+        names = calls.named
+        calls.named, calls.takes, calls.alters = named, takes, alters

@@ -1,0 +1,304 @@
+"""What must hold where devices fetch a part of the folder: those who keep a path have the same
+there, nobody fetches what is not wanted, and what is dropped is on another device.
+
+A device keeps a path that its user wants there, and what lies on its disk. What he wants is found
+by his config and by what he got and dropped. Knows devices from outside. Must not steer anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from leftzmq.sync.jobs import Apply, Job, LetGo
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.path import is_within
+from leftzmq.tree.plan import Verb
+from leftzmq.tree.wanted import Wanted
+
+from . import laws
+from .choosers import Choosers, is_dropping, pins_of
+from .disk import Inode
+from .laws import Broken, Tree
+from .ledger import Content, Ledger, Value, content_of
+from .node import content_id
+from .world import SimDevice, World
+
+# ---- when all is quiet ------------------------------------------------------------------------
+
+
+def is_quiet(world: World) -> bool:
+    if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
+        return False
+    for device in world.alive:
+        if laws.still_looks(device) or is_dropping(device) or _waits(device):
+            return False
+    return next(differences(world), None) is None
+
+
+def are_dropping(world: World) -> bool:
+    return any(is_dropping(device) for device in world.alive)
+
+
+def judge(world: World, ledger: Ledger, choosers: Choosers, witness: Witness) -> None:
+    witness.excuse_made_anew()
+    for device in world.alive:
+        folder = device.folder
+        if folder.stopped_why:
+            raise Broken("I11", f"{device.name} stopped: {folder.stopped_why}")
+        problems = [p for p in folder.problems.all() if not laws.is_known(p, device, ledger)]
+        if problems:
+            raise Broken("wanted", f"{device.name} has problems: {[str(p) for p in problems]}")
+        pins = choosers.pins[device.name]
+        if device.name not in choosers.forgetful and pins_of(device) != pins:
+            raise Broken("wanted", f"{device.name} has pins {pins_of(device)}, not {pins}")
+    for said in differences(world):
+        raise Broken("wanted", said)
+    for said in _lost(world, ledger):
+        raise Broken("I2 wanted", said)
+    for device in world.alive:
+        if waits := _waits(device):
+            raise Broken("I5", f"{device.name} {waits}")
+        for said in _miscounted(world, device):
+            raise Broken("counted", said)
+
+
+def _waits(device: SimDevice) -> str:
+    """For what it waits; "": for nothing."""
+    folder = device.folder
+    if waits := laws.waits_for(device):
+        return f"waits for {waits}"
+    return (
+        ""
+        if laws.cannot_hold(device) or folder.state.value == "idle"
+        else f"is {folder.state.value}"
+    )
+
+
+def wanted_by(device: SimDevice) -> Wanted:
+    return Wanted(device.only, pins_of(device))
+
+
+def differences(world: World) -> Iterator[str]:
+    """Where two that keep a path, and can hear of it from one another, have not the same there."""
+    trees = {device: laws.tree_of(device) for device in world.alive}
+    wanted = {device: wanted_by(device) for device in world.alive}
+    kinds = {d: {p: inode.kind for p, inode in d.hands.tree()} for d in world.alive}
+    apart = {device: laws.cannot_hold(device) for device in world.alive}
+    for path in sorted(set().union(*trees.values())):
+        if any(is_within(path, at) for found in apart.values() for at in found):
+            continue
+        there = {kinds[device][path] for device in world.alive if path in trees[device]}
+        keepers = [
+            device
+            for device in world.alive
+            if path in trees[device] or all(wanted[device].wants(path, kind) for kind in there)
+        ]
+        for first, *others in laws.connected(world, keepers):
+            for other in others:
+                if trees[first].get(path) != trees[other].get(path):
+                    one, two = _only(trees[first], path), _only(trees[other], path)
+                    yield laws.differences(first.name, one, other.name, two)
+
+
+def _only(tree: Tree, path: str) -> Tree:
+    return {path: tree[path]} if path in tree else {}
+
+
+def _lost(world: World, ledger: Ledger) -> Iterator[str]:
+    """What users wrote, and nobody replaced, is in the tree of a device. All that did not end is
+    somewhere."""
+    in_trees, anywhere = set[Content | None](), set[Content | None]()
+    for device in world.devices.values():
+        for path, inode in device.disk.everything():
+            content = content_of(inode)
+            anywhere.add(content)
+            if laws.is_final(path):
+                in_trees.add(content)
+    for content, value in ledger.values.items():
+        who = f"what {value.device} wrote at {value.path} ({value.when:.3f}): {content[1][:20]!r}"
+        if value.ended or content in ledger.adrift or (value.replaced and ledger.gives_way):
+            continue
+        if content not in anywhere:
+            yield f"{who} is nowhere"
+        if value.replaced or laws.may_end_in_a_trash(ledger, content, value):
+            continue
+        if content not in in_trees:
+            yield f"{who} is in no tree"
+
+
+# ---- what is counted --------------------------------------------------------------------------
+
+
+def _miscounted(world: World, device: SimDevice) -> Iterator[str]:
+    """What a device passes over is what its neighbours have, and it neither has nor wants. And each
+    neighbour says as much of it; but of what its disk cannot hold beside another spelling."""
+    view = device.folder.index_view
+    near = [
+        other for other in world.alive if other is not device and _are_near(world, device, other)
+    ]
+    passed = sorted(_passed_over(device, near))
+    if view.counters.not_kept != len(passed):
+        yield f"{device.name} counts {view.counters.not_kept} as not kept; these are not: {passed}"
+    for other in near:
+        mask = other.store.heads.head_of(device.key).mask
+        lacks = other.folder.index_view.peer_counts.lacking(mask)
+        said = other.folder.acknowledged.passed_over(device.key)
+        if lacks != said and not laws.cannot_hold(device):
+            yield f"{other.name} waits for {device.name}, which lacks {lacks} and passed {said}"
+
+
+def _are_near(world: World, one: SimDevice, other: SimDevice) -> bool:
+    wires = world.wires
+    return wires.dials(one.name, other.name) or wires.dials(other.name, one.name)
+
+
+def _passed_over(device: SimDevice, near: list[SimDevice]) -> Iterator[str]:
+    wanted, tree = wanted_by(device), laws.tree_of(device)
+    best: dict[str, Entry] = {}
+    for other in near:
+        for rows in other.store.paths(b"", 10_000):
+            for entry in (row.entry for row in rows if row.is_ours):
+                if entry.path not in best or entry.rank > best[entry.path].rank:
+                    best[entry.path] = entry
+    for path, entry in best.items():
+        if not entry.deleted and path not in tree and not wanted.wants(path, entry.kind):
+            yield path
+
+
+# ---- at every step ----------------------------------------------------------------------------
+
+
+class Witness:
+    """No job is begun that fetches what is not wanted where nothing lies, and what is let go is
+    what was to go, and is on another device."""
+
+    def __init__(self, world: World, ledger: Ledger, choosers: Choosers) -> None:
+        self._world, self._ledger, self._choosers = world, ledger, choosers
+        self._let_go: list[tuple[float, str, str, Content]] = []  # when, device, path
+
+    def begin(self, look_after: Callable[[SimDevice], None]) -> None:
+        """look_after: what else looks after a device that starts."""
+
+        def both(device: SimDevice) -> None:
+            look_after(device)
+            self._look_after(device)
+
+        self._world.look_after = both
+        submitted, handled = self._world.submitted, self._world.handled
+
+        def then_submitted(device: SimDevice, job: Job) -> None:
+            submitted(device, job)
+            self._submitted(device, job)
+
+        def then_handled(device: SimDevice) -> None:
+            handled(device)
+            self._choosers.looked()
+
+        self._world.submitted, self._world.handled = then_submitted, then_handled
+
+    def _submitted(self, device: SimDevice, job: Job) -> None:
+        for entry in _fetched_by(job):
+            if wanted_by(device).wants(entry.path, entry.kind):
+                continue
+            ours = device.folder.index_view.ours(entry.path)
+            if ours is None or ours.entry.deleted:
+                raise Broken("fetched", f"{device.name} fetches {entry.path}, which is not wanted")
+
+    def _look_after(self, device: SimDevice) -> None:
+        gone = device.calls.gone
+
+        def let_go(folder: Inode, name: bytes, inode: Inode) -> None:
+            if not isinstance(device.job, LetGo):
+                gone(folder, name, inode)
+                return
+            content = content_of(inode)
+            assert content is not None, "folders are removed by another call"
+            meant = {bytes(each.entry.content): each.path for each in device.job.operations}
+            paths = {
+                each: meant[id]
+                for each in self._before_bits_turned(content)
+                if (id := _id_of(device, each)) in meant
+            }
+            if not paths:
+                raise Broken("dropped", f"{device.name} let {content} go, which was not to go")
+            content, path = next(iter(paths.items()))
+            self._let_go.append((self._world.now, device.name, path, content))
+            value = self._ledger.values.get(content)
+            if value is None or value.ended or self._is_elsewhere(device, content):
+                return
+            if not self._is_elsewhere_rotten(device, content):
+                raise Broken("dropped", f"{device.name} let go of {content}, which nobody else has")
+            value.ended = "its last copy without a turned bit was let go"
+
+        device.calls.gone = let_go
+
+    def excuse_made_anew(self) -> None:
+        """Known gaps: what a device wrote and dropped, and its user makes anew there, counts as
+        seen by who wrote it: the life of one agent has seen all that it wrote. And an index from
+        before a drop takes what was dropped for deleted."""
+        for dropped, name, path, content in self._let_go:
+            value = self._ledger.values.get(content)
+            if value is None:
+                continue
+            if self._choosers.put_older_at.get(name, 0.0) > dropped:
+                value.replaced = value.replaced or f"{name} forgot that it dropped it"
+            if name not in self._wrote(path, content, value):
+                continue
+            anew = ((when, by, at) for when, by, at in self._ledger.made if when >= dropped)
+            if any(by == name and is_within(at, path) for _, by, at in anew):
+                value.replaced = value.replaced or f"made anew where {name} dropped it"
+
+    def _wrote(self, path: str, content: Content, value: Value) -> set[str]:
+        """The devices whose users wrote it, touched it, or moved it there."""
+        return {value.device, *(by for _, by in self._ledger.hands_on.get((path, content), ()))}
+
+    def _before_bits_turned(self, content: Content) -> list[Content]:
+        """The content of a file, and what it was before bits of it turned: no stat tells of that,
+        and who has such a file believes that it is as it was."""
+        found = [content]
+        while (before := self._ledger.turned.get(found[-1])) is not None and before not in found:
+            found.append(before)
+        return found
+
+    def _is_elsewhere(self, device: SimDevice, content: Content) -> bool:
+        return any(each == content for each in self._others_have(device))
+
+    def _is_elsewhere_rotten(self, device: SimDevice, content: Content) -> bool:
+        """A known gap: a bit turned in the other copy, and nobody has read it since."""
+        return any(content in self._before_bits_turned(each) for each in self._others_have(device))
+
+    def _others_have(self, device: SimDevice) -> Iterator[Content]:
+        others = (other for other in self._world.devices.values() if other is not device)
+        found = (content_of(inode) for other in others for _, inode in other.disk.everything())
+        return (content for content in found if content is not None)
+
+
+def _id_of(device: SimDevice, content: Content) -> bytes:
+    kind, data = content
+    return content_id(device.keys, data) if kind is Kind.FILE else data
+
+
+def _fetched_by(job: Job) -> Iterator[Entry]:
+    """What a job puts where nothing of ours is expected. What was asked for before a drop may still
+    arrive: its bytes are thrown away."""
+    if isinstance(job, Apply):
+        puts = (Verb.MAKE_DIRECTORY, Verb.PUT_FILE, Verb.PUT_LINK, Verb.MOVE_FILE)
+        for operation in job.operations:
+            if operation.verb in puts and operation.old is None:
+                yield operation.entry
+
+
+# ---- at the end -------------------------------------------------------------------------------
+
+
+def excuse(ledger: Ledger, choosers: Choosers) -> None:
+    """What a user takes away while his device lets go of it is no delete for the others."""
+    for delete in (*ledger.deletes, *ledger.bare_deletes):
+        drops = (drop.holds(delete.device, delete.path, delete.when) for drop in choosers.drops)
+        if not delete.excused and any(drops):
+            delete.excused = f"{delete.device} was dropping it"
+    ledger.folders = [
+        (when, device, path)
+        for when, device, path in ledger.folders
+        if not any(drop.holds(device, path, when) for drop in choosers.drops)
+    ]
