@@ -85,9 +85,12 @@ class Hands:
         folder, name = self._place(path)
         assert folder is not None
         name = self.disk.called(folder, name)
+        beside = b".new-" + name[:200]
+        if self.disk.called(folder, beside) in folder.children:
+            return False  # a power cut took the rename back: an editor does not write over that
         inode = self.disk.make(Kind.FILE, old.mode, data)
-        self.disk.change((folder, b".new-" + name[:200], inode))
-        self.disk.change((folder, b".new-" + name[:200], None), (folder, name, inode))
+        self.disk.change((folder, beside, inode))
+        self.disk.change((folder, beside, None), (folder, name, inode))
         return self._written(inode)
 
     def append(self, path: str, data: bytes) -> bool:
