@@ -39,7 +39,7 @@ class AgentLine:
     """Questions to one agent, and its events. For one event loop."""
 
     def __init__(self, state: Path) -> None:
-        self._state = state
+        self._directory = state
         self._context = zmq.asyncio.Context()
         self._turns = asyncio.Semaphore(MOST_QUESTIONS)
 
@@ -57,8 +57,8 @@ class AgentLine:
     async def _ask(
         self, verb: str, fields: Mapping[str, Scalar], timeout_s: float
     ) -> dict[str, Any]:
-        _, admin = ipc_endpoints(self._state)
-        if not (is_there(admin, self._state) and is_served(self._state)):
+        _, admin = ipc_endpoints(self._directory)
+        if not (is_there(admin, self._directory) and is_served(self._directory)):
             raise self._away("no agent runs on this state directory")
         with closing(self._context.socket(zmq.DEALER)) as socket:
             socket.setsockopt(zmq.LINGER, 0)
@@ -81,12 +81,12 @@ class AgentLine:
             raise self._away(f"what answers there is no agent: {refused}") from None
 
     def _away(self, what: str) -> AgentAway:
-        return AgentAway(what, str(self._state), "start it: leftzmq up")
+        return AgentAway(what, str(self._directory), "start it: leftzmq up")
 
     async def listen(self, kinds: tuple[EventKind, ...]) -> AsyncIterator[Event]:
         """Yield the events of these kinds as they happen, without end. An agent that is started
         again is found without a new call. Raises ConfigError if it is another user's."""
-        events, _ = ipc_endpoints(self._state)
+        events, _ = ipc_endpoints(self._directory)
         with closing(self._context.socket(zmq.SUB)) as socket:
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.RCVHWM, EVENTS_HWM)
