@@ -5,7 +5,7 @@ Knows devices from outside: their disks, their indexes, what they sent. Must not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.versions.withheld import REPLACED
@@ -276,6 +276,39 @@ def differences(a: str, first: Tree, b: str, second: Tree) -> str:
         if one != two:
             lines.append(f"{path}: {a} {_short(one)}, {b} {_short(two)}")
     return "; ".join(lines)
+
+
+def apart_at(path: str, a: str, first: Tree, b: str, second: Tree) -> str | None:
+    """How the trees of a and b differ at this path; None: they do not."""
+    if first.get(path) == second.get(path):
+        return None
+    return differences(a, only(first, path), b, only(second, path))
+
+
+def only(tree: Tree, path: str) -> Tree:
+    return {path: tree[path]} if path in tree else {}
+
+
+def what_is_lost(world: World, ledger: Ledger) -> Iterator[str]:
+    """I2 where trees need not be equal. What users wrote, and nobody replaced, is in the tree of a
+    device. All that did not end is somewhere."""
+    in_trees, anywhere = set[Content | None](), set[Content | None]()
+    for device in world.devices.values():
+        for path, inode in device.disk.everything():
+            content = content_of(inode)
+            anywhere.add(content)
+            if is_final(path):
+                in_trees.add(content)
+    for content, value in ledger.values.items():
+        who = f"what {value.device} wrote at {value.path} ({value.when:.3f}): {content[1][:20]!r}"
+        if value.ended or content in ledger.adrift or (value.replaced and ledger.gives_way):
+            continue
+        if content not in anywhere:
+            yield f"{who} is nowhere"
+        if value.replaced or may_end_in_a_trash(ledger, content, value):
+            continue
+        if content not in in_trees:
+            yield f"{who} is in no tree"
 
 
 def is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from leftzmq.index.rows import Row
@@ -23,6 +22,7 @@ from leftzmq.tree.version import Life
 from .faults import Faults
 from .ledger import Content, Ledger, content_of, is_in_tree
 from .node import FOLDER
+from .one_way import OneWay
 from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
@@ -57,9 +57,8 @@ class Receivers:
 
     def __init__(self, world: World, users: Users, faults: Faults, ledger: Ledger) -> None:
         self._world, self._users, self._faults, self._ledger = world, users, faults, ledger
-        self._over = False
+        self._folder = OneWay(world, FolderMode.RECEIVE, self._turned)
         self.reverted: list[Reverted] = []
-        self.device: SimDevice | None = None
         ledger.is_elsewhere = self._is_elsewhere
 
     def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
@@ -68,19 +67,17 @@ class Receivers:
         said = RECEIVING[what](self, device, chance)
         self._world.say(device, f"receives: {what} {said}")
 
+    @property
+    def device(self) -> SimDevice | None:
+        return self._folder.device
+
     def end(self) -> None:
         """The device only receives, whatever its user had set for a while."""
-        self._over = True
-        device = self.device
-        if device is not None and device.mode is FolderMode.BOTH:
-            self._set(device, FolderMode.RECEIVE, device.stop)
-            device.start()
+        self._folder.end()
 
     def tell(self) -> None:
         """The device tells from now on what was changed there."""
-        if self.device is not None:
-            self._set(self.device, FolderMode.BOTH, self.device.stop)
-            self.device.start()
+        self._folder.open_both_ways()
 
     def revert_all(self) -> None:
         """But for a folder that a disk is mounted at: none can be removed."""
@@ -91,7 +88,7 @@ class Receivers:
 
     def only_receive(self, device: SimDevice, chance: random.Random) -> str:
         """Before the agents begin."""
-        self.device, device.mode = device, FolderMode.RECEIVE
+        self._folder.begin(device)
         self._ledger.receivers.add(device.name)
         return ""
 
@@ -178,24 +175,11 @@ class Receivers:
 
     def tell_for_a_while(self, device: SimDevice, chance: random.Random) -> str:
         """The folder syncs in both directions, and later only receives again."""
-        if self._over or device.mode is FolderMode.BOTH:
-            return ""
-        self._set(device, FolderMode.BOTH, chance.choice((device.kill, device.stop)))
-        self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
-        back = partial(self._back, device, chance)
-        self._world.after(chance.choice((2.0, 8.0, 20.0)), back)
+        self._folder.both_ways_for_a_while(device, chance)
         return ""
 
-    def _back(self, device: SimDevice, chance: random.Random) -> None:
-        if not self._over:
-            self._set(device, FolderMode.RECEIVE, chance.choice((device.kill, device.stop)))
-            self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
-
-    def _set(self, device: SimDevice, mode: FolderMode, ends: Callable[[], None]) -> None:
-        """The folder is opened with this mode next time."""
-        ends()
-        device.mode = mode
-        if mode is FolderMode.BOTH:
+    def _turned(self, device: SimDevice) -> None:
+        if device.mode is FolderMode.BOTH:
             self._ledger.tells(device.name)
             return
         others = [other for other in self._world.devices.values() if other is not device]

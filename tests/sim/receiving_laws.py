@@ -113,13 +113,9 @@ def differences(world: World) -> Iterator[str]:
         ]
         for first, *others in laws.connected(world, equal):
             for other in others:
-                if trees[first].get(path) != trees[other].get(path):
-                    one, two = _only(trees[first], path), _only(trees[other], path)
-                    yield laws.differences(first.name, one, other.name, two)
-
-
-def _only(tree: Tree, path: str) -> Tree:
-    return {path: tree[path]} if path in tree else {}
+                one, two = trees[first], trees[other]
+                if said := laws.apart_at(path, first.name, one, other.name, two):
+                    yield said
 
 
 def _known_elsewhere(world: World, receiver: SimDevice) -> Iterator[str]:
@@ -234,7 +230,7 @@ def _is_apart(world: World, receiver: SimDevice, path: str) -> bool:
     return any(
         is_within(path, at) or is_within(at, path)
         for at in set().union(*trees)
-        if any(_only(one, at) != _only(other, at) for one, other in pairwise(trees))
+        if any(laws.only(one, at) != laws.only(other, at) for one, other in pairwise(trees))
     )
 
 
@@ -281,8 +277,8 @@ def all_is_back(world: World, receivers: Receivers, deleted: dict[str, Tree]) ->
         for path, before in deleted.items():
             if any(is_within(path, at) for at in apart):
                 continue
-            if _only(tree, path) != before:
-                said = laws.differences("before", before, device.name, _only(tree, path))
+            if laws.only(tree, path) != before:
+                said = laws.differences("before", before, device.name, laws.only(tree, path))
                 raise Broken("I3 receives", f"what was deleted here alone is not back: {said}")
 
 

@@ -19,6 +19,7 @@ from leftzmq.tree.path import is_within, parent_of
 
 from .ledger import Ledger, content_of
 from .node import FOLDER
+from .one_way import OneWay
 from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
@@ -35,8 +36,7 @@ class Senders:
 
     def __init__(self, world: World, users: Users, ledger: Ledger) -> None:
         self._world, self._users, self._ledger = world, users, ledger
-        self.device: SimDevice | None = None
-        self._over = False
+        self._folder = OneWay(world, FolderMode.SEND)
 
     def do(self, what: str, device: SimDevice, chance: random.Random) -> None:
         if what != HAS_SENDER and self.device is not device:
@@ -46,42 +46,25 @@ class Senders:
 
     def only_send(self, device: SimDevice, chance: random.Random) -> str:
         """Before the agents begin."""
-        self.device, device.mode = device, FolderMode.SEND
+        self._folder.begin(device)
         return ""
+
+    @property
+    def device(self) -> SimDevice | None:
+        return self._folder.device
 
     def end(self) -> None:
         """The device only sends, whatever its user had set for a while."""
-        self._over = True
-        device = self.device
-        if device is not None and device.mode is FolderMode.BOTH:
-            self._set(device, FolderMode.SEND, device.stop)
-            device.start()
+        self._folder.end()
 
     def take(self) -> None:
         """The device takes from now on what differs."""
-        if self.device is not None:
-            self._set(self.device, FolderMode.BOTH, self.device.stop)
-            self.device.start()
+        self._folder.open_both_ways()
 
     def take_for_a_while(self, device: SimDevice, chance: random.Random) -> str:
         """The folder syncs in both directions, and later only sends again."""
-        if self._over or device.mode is FolderMode.BOTH:
-            return ""
-        self._set(device, FolderMode.BOTH, chance.choice((device.kill, device.stop)))
-        self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
-        back = partial(self._back, device, chance)
-        self._world.after(chance.choice((2.0, 8.0, 20.0)), back)
+        self._folder.both_ways_for_a_while(device, chance)
         return ""
-
-    def _back(self, device: SimDevice, chance: random.Random) -> None:
-        if not self._over:
-            self._set(device, FolderMode.SEND, chance.choice((device.kill, device.stop)))
-            self._world.after(chance.choice((0.01, 1.0, 6.0)), device.start)
-
-    def _set(self, device: SimDevice, mode: FolderMode, ends: Callable[[], None]) -> None:
-        """The folder is opened with this mode next time."""
-        ends()
-        device.mode = mode
 
     # ---- what users do ------------------------------------------------------------------------
 

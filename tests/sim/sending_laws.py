@@ -15,7 +15,7 @@ from leftzmq.tree.path import is_within
 from . import laws
 from .disk import Inode
 from .laws import Broken, Tree, is_final
-from .ledger import Content, Ledger, content_of
+from .ledger import Ledger
 from .senders import Senders
 from .world import SimDevice, World
 
@@ -51,7 +51,7 @@ def judge(world: World, ledger: Ledger, senders: Senders) -> None:
         return
     for said in _not_listed(world, sender):
         raise Broken("listed", said)
-    for said in _lost(world, ledger):
+    for said in laws.what_is_lost(world, ledger):
         raise Broken("I2 sends", said)
 
 
@@ -76,13 +76,9 @@ def differences(world: World) -> Iterator[str]:
             one, two = laws.tree_of(first), laws.tree_of(other)
             apart = laws.cannot_hold(first) | laws.cannot_hold(other)
             for path in sorted(one.keys() | two.keys()):
-                if any(is_within(path, at) for at in apart) or one.get(path) == two.get(path):
-                    continue
-                yield laws.differences(first.name, _only(one, path), other.name, _only(two, path))
-
-
-def _only(tree: Tree, path: str) -> Tree:
-    return {path: tree[path]} if path in tree else {}
+                said = laws.apart_at(path, first.name, one, other.name, two)
+                if said is not None and not any(is_within(path, at) for at in apart):
+                    yield said
 
 
 def listed(sender: SimDevice) -> set[str]:
@@ -98,44 +94,18 @@ def _not_listed(world: World, sender: SimDevice) -> Iterator[str]:
     if sender.folder.index_view.differs != len(said):
         yield f"{sender.name} counts {sender.folder.index_view.differs} and lists {sorted(said)}"
     for other in world.alive:
-        if other is sender or not _are_near(world, sender, other):
+        if other is sender or not laws.are_near(world, sender.name, other.name):
             continue
         there, apart = _without_modes(laws.tree_of(other)), laws.cannot_hold(other)
         for path in sorted(here.keys() | there.keys()):
             is_apart = any(is_within(path, at) for at in apart)
-            if here.get(path) != there.get(path) and path not in said and not is_apart:
-                one, two = _only(here, path), _only(there, path)
-                yield f"not listed: {laws.differences(sender.name, one, other.name, two)}"
-
-
-def _are_near(world: World, one: SimDevice, other: SimDevice) -> bool:
-    wires = world.wires
-    return wires.dials(one.name, other.name) or wires.dials(other.name, one.name)
+            how = laws.apart_at(path, sender.name, here, other.name, there)
+            if how is not None and path not in said and not is_apart:
+                yield f"not listed: {how}"
 
 
 def _without_modes(tree: Tree) -> Tree:
     return {path: what[:1] if laws.is_folder(what) else what[:3] for path, what in tree.items()}
-
-
-def _lost(world: World, ledger: Ledger) -> Iterator[str]:
-    """What users wrote, and nobody replaced, is in the tree of a device. All that did not end is
-    somewhere."""
-    in_trees, anywhere = set[Content | None](), set[Content | None]()
-    for device in world.devices.values():
-        for path, inode in device.disk.everything():
-            anywhere.add(content_of(inode))
-            if is_final(path):
-                in_trees.add(content_of(inode))
-    for content, value in ledger.values.items():
-        who = f"what {value.device} wrote at {value.path} ({value.when:.3f}): {content[1][:20]!r}"
-        if value.ended or content in ledger.adrift or (value.replaced and ledger.gives_way):
-            continue
-        if content not in anywhere:
-            yield f"{who} is nowhere"
-        if value.replaced or laws.may_end_in_a_trash(ledger, content, value):
-            continue
-        if content not in in_trees:
-            yield f"{who} is in no tree"
 
 
 def nothing_differs(senders: Senders) -> None:

@@ -18,7 +18,7 @@ from leftzmq.tree.wanted import Wanted
 from . import laws
 from .choosers import Choosers, is_dropping, pins_of
 from .disk import Inode
-from .laws import Broken, Tree
+from .laws import Broken
 from .ledger import Content, Ledger, Value, content_of
 from .node import content_id
 from .world import SimDevice, World
@@ -53,7 +53,7 @@ def judge(world: World, ledger: Ledger, choosers: Choosers, witness: Witness) ->
             raise Broken("wanted", f"{device.name} has pins {pins_of(device)}, not {pins}")
     for said in differences(world):
         raise Broken("wanted", said)
-    for said in _lost(world, ledger):
+    for said in laws.what_is_lost(world, ledger):
         raise Broken("I2 wanted", said)
     for device in world.alive:
         if waits := _waits(device):
@@ -95,35 +95,9 @@ def differences(world: World) -> Iterator[str]:
         ]
         for first, *others in laws.connected(world, keepers):
             for other in others:
-                if trees[first].get(path) != trees[other].get(path):
-                    one, two = _only(trees[first], path), _only(trees[other], path)
-                    yield laws.differences(first.name, one, other.name, two)
-
-
-def _only(tree: Tree, path: str) -> Tree:
-    return {path: tree[path]} if path in tree else {}
-
-
-def _lost(world: World, ledger: Ledger) -> Iterator[str]:
-    """What users wrote, and nobody replaced, is in the tree of a device. All that did not end is
-    somewhere."""
-    in_trees, anywhere = set[Content | None](), set[Content | None]()
-    for device in world.devices.values():
-        for path, inode in device.disk.everything():
-            content = content_of(inode)
-            anywhere.add(content)
-            if laws.is_final(path):
-                in_trees.add(content)
-    for content, value in ledger.values.items():
-        who = f"what {value.device} wrote at {value.path} ({value.when:.3f}): {content[1][:20]!r}"
-        if value.ended or content in ledger.adrift or (value.replaced and ledger.gives_way):
-            continue
-        if content not in anywhere:
-            yield f"{who} is nowhere"
-        if value.replaced or laws.may_end_in_a_trash(ledger, content, value):
-            continue
-        if content not in in_trees:
-            yield f"{who} is in no tree"
+                one, two = trees[first], trees[other]
+                if said := laws.apart_at(path, first.name, one, other.name, two):
+                    yield said
 
 
 # ---- what is counted --------------------------------------------------------------------------
