@@ -1,4 +1,5 @@
-"""Where devices that live in the test's own process have their shares and indexes.
+"""Where devices that live in the test's own process have their shares and indexes, and how tests
+call these devices.
 
 Must not know what is tested. Real agents, and the calls of a file system, are tested on a disk.
 """
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.mesh import Device, Mesh
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30  # for all workers together; a container often has 64 MiB there
@@ -32,3 +35,18 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=MEMORY, prefix="leftzmq-test.") as base:
         yield Path(base)
+
+
+@pytest.fixture
+def a(mesh: Mesh) -> Device:
+    return mesh.devices["A"]
+
+
+@pytest.fixture
+def b(mesh: Mesh) -> Device:
+    return mesh.devices["B"]
+
+
+@pytest.fixture
+def c(mesh: Mesh) -> Device:
+    return mesh.devices["C"]

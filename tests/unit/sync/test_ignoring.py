@@ -30,16 +30,6 @@ from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
 
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
-
-
 def quiet(mesh: Mesh) -> None:
     """All is quiet, and nobody wants anything or has anything to complain of."""
     mesh.scan_all()

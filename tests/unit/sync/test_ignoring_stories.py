@@ -15,16 +15,6 @@ from tests.sim.node import FOLDER
 COUNT = 300
 
 
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
-
-
 def scan(mesh: Mesh) -> None:
     mesh.scan_all()
     mesh.settle()

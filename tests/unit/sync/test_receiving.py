@@ -32,21 +32,6 @@ def mesh(tmp_path: Path) -> Mesh:
     return mesh
 
 
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
-
-
-@pytest.fixture
-def c(mesh: Mesh) -> Device:
-    return mesh.devices["C"]
-
-
 def quiet(mesh: Mesh, *differing: str) -> None:
     """All is at rest, A and B are equal, nobody was dropped, and C differs at these paths."""
     mesh.scan_all()

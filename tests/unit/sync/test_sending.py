@@ -26,16 +26,6 @@ def mesh(tmp_path: Path) -> Mesh:
     return mesh
 
 
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
-
-
 def quiet(mesh: Mesh, differing: int = 0) -> None:
     """All is at rest, B and C are equal, nobody was dropped, and A differs at so many paths."""
     mesh.scan_all()

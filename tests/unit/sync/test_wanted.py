@@ -23,21 +23,6 @@ def mesh(tmp_path: Path) -> Mesh:
     return mesh
 
 
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
-
-
-@pytest.fixture
-def c(mesh: Mesh) -> Device:
-    return mesh.devices["C"]
-
-
 def quiet(mesh: Mesh) -> None:
     mesh.scan_all()
     mesh.settle()

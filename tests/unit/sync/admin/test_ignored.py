@@ -19,16 +19,6 @@ from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
 
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
-
-
 def rules(mesh: Mesh, device: Device, path: str, *lines: str) -> None:
     device.write(path, "".join(f"{line}\n" for line in lines).encode())
     mesh.scan_all()

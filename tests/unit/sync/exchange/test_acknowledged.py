@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.exchange.acknowledged import DONE_REST_S
 from leftzmq.sync.facts import Asked
 from leftzmq.tree.version import Life
 from leftzmq.wire.messages import Done
 from tests.helpers.mesh import Device, Mesh
-
-
-@pytest.fixture
-def a(mesh: Mesh) -> Device:
-    return mesh.devices["A"]
-
-
-@pytest.fixture
-def b(mesh: Mesh) -> Device:
-    return mesh.devices["B"]
 
 
 def seen(one: Device, other: Device) -> Member:

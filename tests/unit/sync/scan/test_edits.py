@@ -37,11 +37,6 @@ def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountingMesh:
     return mesh
 
 
-@pytest.fixture
-def a(mesh: CountingMesh) -> Device:
-    return mesh.devices["A"]
-
-
 def save(device: Device, path: str, data: bytes, *touches: Touch) -> None:
     device.write(path, data)
     device.take(PathsTouched(FOLDER, tuple((path, touch) for touch in touches or (Touch.CLOSED,))))
