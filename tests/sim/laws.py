@@ -31,7 +31,9 @@ class Broken(AssertionError):
 
 
 def tree_of(device: SimDevice) -> Tree:
-    """Returns everything that is synced: path -> what it is."""
+    """Returns everything that is synced: path -> what it is. A conflict copy gets the access of the
+    file that it is a copy of; if a user deletes that in this instant, nobody knows who could read
+    it, and the copy is for its owner alone there."""
     found: Tree = {}
     for path, inode in device.hands.tree():
         if path.endswith(LEFTING_SUFFIX):
@@ -43,7 +45,13 @@ def tree_of(device: SimDevice) -> Tree:
             case Kind.SYMLINK:
                 found[path] = ("link", bytes(inode.data))
             case Kind.FILE:
-                found[path] = ("file", bytes(inode.data), inode.mtime_ns, oct(inode.mode))
+                compared = 0o700 if is_conflict_name(path) else 0o777
+                found[path] = (
+                    "file",
+                    bytes(inode.data),
+                    inode.mtime_ns,
+                    oct(inode.mode & compared),
+                )
     return found
 
 

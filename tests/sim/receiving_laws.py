@@ -166,8 +166,9 @@ def _told_by(receiver: SimDevice, entry: Entry) -> bool:
 
 def _lost(world: World, ledger: Ledger, receiver: SimDevice) -> Iterator[str]:
     """What a user of another device wrote, and nobody replaced there, is in the trees of the
-    others. What its own user wrote is in its tree or in theirs. All that did not end is
-    somewhere."""
+    others, unless they cannot have it beside another spelling. What its own user wrote is in its
+    tree or in theirs. All that did not end is somewhere."""
+    apart = {path for device in world.alive for path in laws.cannot_hold(device)}
     there, everywhere, anywhere = set[Content](), set[Content](), set[Content]()
     for device in world.devices.values():
         for path, inode in device.disk.everything():
@@ -177,7 +178,7 @@ def _lost(world: World, ledger: Ledger, receiver: SimDevice) -> Iterator[str]:
             anywhere.add(content)
             if laws.is_final(path):
                 everywhere.add(content)
-                if device is not receiver:
+                if device is not receiver or any(is_within(path, at) for at in apart):
                     there.add(content)
     for content, value in ledger.values.items():
         who = f"what {value.device} wrote at {value.path} ({value.when:.3f}): {content[1][:20]!r}"
