@@ -54,6 +54,9 @@ OWNERS_BITS: Final = {Kind.FILE: OWNER_READS, Kind.DIRECTORY: OWNER_WORKS, Kind.
 """What the owner of each kind always may, whatever a user set."""
 
 
+NO_CTIME_NS: Final = 0  # no file changed in 1970
+
+
 class ScanKey(Struct, frozen=True, gc=False, eq=False):
     """What `lstat` said of a path when its bytes were last known to be those of our entry.
 
@@ -76,7 +79,7 @@ class ScanKey(Struct, frozen=True, gc=False, eq=False):
         return (
             self.ctime_ns == other.ctime_ns
             and self.links == other.links
-            and self.same_bytes(other)
+            and self._bytes_of == other._bytes_of
             and self.same_mode(other)
         )
 
@@ -92,14 +95,19 @@ class ScanKey(Struct, frozen=True, gc=False, eq=False):
 
     def same_bytes(self, other: ScanKey) -> bool:
         """Whether nothing but a rename, a new link to it, or a change of who may read and write it
-        happened in between."""
-        return (self.kind, self.size, self.mtime_ns, self.inode, self.exec) == (
-            other.kind,
-            other.size,
-            other.mtime_ns,
-            other.inode,
-            other.exec,
-        )
+        happened in between. Of what was young nobody knows."""
+        if NO_CTIME_NS in (self.ctime_ns, other.ctime_ns):
+            return False
+        return self._bytes_of == other._bytes_of
+
+    @property
+    def _bytes_of(self) -> tuple[Kind, int, int, int, bool]:
+        return self.kind, self.size, self.mtime_ns, self.inode, self.exec
+
+    def as_young(self) -> ScanKey:
+        """The key of a file that was read a moment after it changed: a write may have set these
+        times and not yet copied its bytes. No stat is equal to it."""
+        return replace(self, ctime_ns=NO_CTIME_NS)
 
     def same_mode(self, other: ScanKey) -> bool:
         """Whether the mode is the same, as far as it was written down."""

@@ -178,7 +178,7 @@ LOOKS: Final = (
         (
             Edit(
                 "leftzmq/disk/scan/scanner.py",
-                "    return replace(seen, key=replace(seen.key, ctime_ns=0), young=True)\n",
+                "    return replace(seen, key=seen.key.as_young(), young=True)\n",
                 "    return seen\n",
             ),
         ),

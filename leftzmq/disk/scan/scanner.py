@@ -326,7 +326,7 @@ def _young(seen: Sighting) -> Sighting:
     """The file that was read a moment after it changed. No file has this ctime."""
     if seen.sight is not Sight.FOUND or seen.key is None:
         return seen
-    return replace(seen, key=replace(seen.key, ctime_ns=0), young=True)
+    return replace(seen, key=seen.key.as_young(), young=True)
 
 
 def _is_empty(above: Directory, path: str, stat: Stat) -> bool:

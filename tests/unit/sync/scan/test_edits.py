@@ -146,3 +146,29 @@ def test_what_another_device_changed_before_it_was_read_again_waits_for_that(
         a.handle(a.runner.run(looks.jobs.pop()))
         mesh.settle()
     assert text(a) == text(b) == b"of B" and a.tree() == b.tree()
+
+
+def test_bytes_that_came_after_their_time_are_not_taken_for_those_that_were_told(
+    mesh: CountingMesh, a: Device
+) -> None:
+    """Another device's version arrives before the file was read again: what is there by then is
+    nothing that the other device saw."""
+    b, looks = mesh.devices["B"], Held(a, Look)
+    save(a, "f", b"old bytes")
+    mesh.settle(SOON_S)
+    a.handle(a.runner.run(looks.take(Look)))
+    mesh.settle(SOON_S)
+    stat = (a.share / "f").stat()
+    (a.share / "f").write_bytes(b"new bytes")
+    os.utime(a.share / "f", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    b.write("f", b"of B")
+    b.scan()
+    mesh.settle(1.0)
+    assert text(a) == b"new bytes", "nothing is put there before it was read again"
+    while looks.jobs:
+        a.handle(a.runner.run(looks.jobs.pop()))
+        mesh.settle()
+    assert a.tree() == b.tree()
+    found = {path.read_bytes() for path in a.share.glob("f*")}
+    assert found == {b"of B", b"new bytes"}
+    assert not a.folder.problems.all() and not b.folder.problems.all()
