@@ -54,7 +54,7 @@ OWNERS_BITS: Final = {Kind.FILE: OWNER_READS, Kind.DIRECTORY: OWNER_WORKS, Kind.
 """What the owner of each kind always may, whatever a user set."""
 
 
-NO_CTIME_NS: Final = 0  # no file changed in 1970
+NO_CTIME_NS: Final = -1  # a moment before 1970, in which no file changed
 
 
 class ScanKey(Struct, frozen=True, gc=False, eq=False):
@@ -96,13 +96,17 @@ class ScanKey(Struct, frozen=True, gc=False, eq=False):
     def same_bytes(self, other: ScanKey) -> bool:
         """Whether nothing but a rename, a new link to it, or a change of who may read and write it
         happened in between. Of what was young nobody knows."""
-        if NO_CTIME_NS in (self.ctime_ns, other.ctime_ns):
+        if self.is_young or other.is_young:
             return False
         return self._bytes_of == other._bytes_of
 
     @property
     def _bytes_of(self) -> tuple[Kind, int, int, int, bool]:
         return self.kind, self.size, self.mtime_ns, self.inode, self.exec
+
+    @property
+    def is_young(self) -> bool:
+        return self.ctime_ns == NO_CTIME_NS
 
     def as_young(self) -> ScanKey:
         """The key of a file that was read a moment after it changed: a write may have set these
