@@ -162,7 +162,7 @@ class JobRunner:
             context.keys,
             now_ns=self._now_ns,
             rules=self._known_rules(context, job.rules),
-            edits=job.edits if context.exact_device is not None else (),
+            edits=job.edits,
             exact_device=context.exact_device,
         )
         # Checked after the look: GONE means deleted only while the share is still there.

@@ -73,8 +73,8 @@ def look(
     """
     sightings: list[Sighting] = []
     with LastFolder(root) as near:
-        scanner = _Scanner(near, root, folder_id, known, keys, now_ns, rules or KnownRules())
-        scanner.edits, scanner.exact_device = edits, exact_device
+        ruled = rules or KnownRules()
+        scanner = _Scanner(near, root, folder_id, known, keys, now_ns, ruled, edits, exact_device)
         for path in paths:
             full = len(sightings) >= budget_paths or scanner.read_bytes >= budget_bytes
             if sightings and full:
@@ -165,12 +165,13 @@ class _Scanner:
         keys: FolderKeys,
         now_ns: Callable[[], int],
         rules: KnownRules,
+        edits: Collection[str],
+        exact_device: int | None,
     ) -> None:
         self._near, self._root, self._folder_id, self._known = near, root, folder_id, known
         self._keys, self._now_ns, self._rules = keys, now_ns, rules
+        self._edits, self._exact_device = edits, exact_device
         self._fully_ruled: dict[str, bool] = {}
-        self.edits: Collection[str] = ()
-        self.exact_device: int | None = None
         self.read_bytes = 0
 
     def sight(self, path: str) -> Sighting:
@@ -271,8 +272,8 @@ class _Scanner:
         return self._small(folder, path, key, age_ns)
 
     def _reads_at_once(self, path: str, stat: Stat) -> bool:
-        is_exact = self.exact_device is not None and stat.device == self.exact_device
-        return is_exact and path in self.edits and stat.size <= ONE_CHUNK_MAX_BYTES
+        is_exact = self._exact_device is not None and stat.device == self._exact_device
+        return is_exact and path in self._edits and stat.size <= ONE_CHUNK_MAX_BYTES
 
     def _small(self, folder: Directory, path: str, key: ScanKey, age_ns: int) -> Sighting:
         with folder.open_read(name_of(path)) as file:
