@@ -19,7 +19,7 @@ from leftzmq.wire.answers.health import FindingShown
 CLOCK_NOTE_MS: Final = 2_000
 CLOCK_BAD_MS: Final = 60_000
 LEAST_MTU_BYTES: Final = 1_280
-"""Every link of IPv6 takes so much (RFC 8200, section 5)."""
+"""Every link of IPv6 takes so much (RFC 8200, "Packet Size Issues")."""
 
 _ADDRESS: Final = "correct its address: leftzmq peers address {name} tcp://HOST:PORT"
 _CURES: Final[dict[Away, str]] = {
