@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
@@ -90,6 +90,12 @@ class Outcome:
         if isinstance(self.broken, laws.Broken):
             return self.broken.law
         return type(self.broken).__name__ if self.broken else ""
+
+
+class Doer(Protocol):
+    """Does what a step says, as far as it can be done then."""
+
+    def do(self, what: str, device: SimDevice, chance: random.Random, /) -> None: ...
 
 
 class Theme(Enum):
@@ -545,31 +551,23 @@ def _live(plan: Plan, world: World) -> None:
         world.folder_modes = False
         receiving_laws.Witness(world).begin()
 
+    doers: tuple[tuple[Collection[str], Doer | None], ...] = (
+        (DEEDS, users),
+        (SOME_DEEDS, users),
+        (DECISIONS, people),
+        (RULINGS, rulers),
+        (LIMITING, limiters),
+        (SENDING, senders),
+        (CHOICES, choosers),
+        (RECEIVING, receivers),
+    )
+
     def act(step: Step) -> None:
         chance = random.Random(f"{plan.seed}/{step.number}")
         device = world.devices[step.device]
-        if step.what in DEEDS or step.what in SOME_DEEDS:
-            users.do(step.what, device, chance)
-        elif step.what in DECISIONS:
-            if people is not None:
-                people.do(step.what, device, chance)
-        elif step.what in RULINGS:
-            if rulers is not None:
-                rulers.do(step.what, device, chance)
-        elif step.what in LIMITING:
-            if limiters is not None:
-                limiters.do(step.what, device, chance)
-        elif step.what in SENDING:
-            if senders is not None:
-                senders.do(step.what, device, chance)
-        elif step.what in CHOICES:
-            if choosers is not None:
-                choosers.do(step.what, device, chance)
-        elif step.what in RECEIVING:
-            if receivers is not None:
-                receivers.do(step.what, device, chance)
-        else:
-            faults.do(step.what, device, chance)
+        doer = next((each for deeds, each in doers if step.what in deeds), faults)
+        if doer is not None:
+            doer.do(step.what, device, chance)
 
     for step in plan.steps:
         if step.at < 0:
