@@ -14,7 +14,6 @@ from typing import Final
 
 from leftzmq.index.rows import Row
 from leftzmq.sync.facts import Asked
-from leftzmq.tree.entry import Kind
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import is_within, parent_of, path_of_key
 from leftzmq.tree.version import Life
@@ -23,7 +22,7 @@ from .faults import Faults
 from .ledger import Content, Ledger, content_of, is_in_tree
 from .node import FOLDER
 from .one_way import OneWay
-from .users import ANCHOR, MOUNT, Users
+from .users import MOUNT, Users
 from .world import SimDevice, World
 
 HAS_RECEIVER: Final = "only receive"
@@ -101,33 +100,12 @@ class Receivers:
         return deed
 
     def change_there(self, device: SimDevice, chance: random.Random) -> str:
-        """Another user works where something was changed here, as long as it is the same there; his
-        file has an old mtime, often, as `cp -p` leaves it."""
+        """Another user works where something was changed here, as long as it is the same there."""
         other = chance.choice([each for each in self._world.devices.values() if each is not device])
         paths = sorted(private_rows(device)) if device.alive and device.has_begun else []
         if not paths or other.unmounted is not None or other.away is not None:
             return ""
-        path = other.hands.listed(chance.choice(paths))
-        if path in (MOUNT, ANCHOR) or not self._users._may_write(other, path):
-            return ""
-        inode = other.hands.at(path)
-        if inode is not None and (inode.kind is not Kind.FILE or chance.random() < 0.25):
-            self._users._delete(other, path)
-        elif self._makes_folders(other, parent_of(path)):
-            mtime_ns = other.disk.now_ns() if inode is None else inode.mtime_ns
-            value = self._users._value(other, chance)
-            self._users._write(other, path, value, anew=chance.random() < 0.5)
-            if chance.random() < 0.5:
-                other.hands.set_mtime(path, mtime_ns - chance.randrange(10**15))
-        other.touched()
-        return f"{path} on {other.name}"
-
-    def _makes_folders(self, device: SimDevice, path: str) -> bool:
-        """A folder that he makes is there, also where no file comes into it: his editor replaces
-        one, and there is none."""
-        if path and device.hands.at(path) is None:
-            self._ledger.made_at(path, device.name, self._world.now)
-        return device.hands.make_folders(path)
+        return self._users.work_at(chance.choice(paths), other, chance, deletes=0.25)
 
     # ---- what its user decides ----------------------------------------------------------------
 

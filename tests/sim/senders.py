@@ -15,12 +15,12 @@ from typing import Final
 from leftzmq.sync.facts import Asked
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.mode import FolderMode
-from leftzmq.tree.path import is_within, parent_of
+from leftzmq.tree.path import is_within
 
 from .ledger import Ledger, content_of
 from .node import FOLDER
 from .one_way import OneWay
-from .users import ANCHOR, MOUNT, Users
+from .users import MOUNT, Users
 from .world import SimDevice, World
 
 HAS_SENDER: Final = "only send"
@@ -75,32 +75,12 @@ class Senders:
         return deed
 
     def work_there(self, device: SimDevice, chance: random.Random) -> str:
-        """Another user changes what its user has; his file has an old mtime, often, as `cp -p`
-        leaves it."""
+        """Another user changes what its user has."""
         other = chance.choice([each for each in self._world.devices.values() if each is not device])
         paths = [path for path, _ in device.hands.tree() if not path.endswith(".lefting")]
         if not paths or other.unmounted is not None or other.away is not None:
             return ""
-        path = other.hands.listed(chance.choice(paths))
-        if path in (MOUNT, ANCHOR) or not self._users._may_write(other, path):
-            return ""
-        inode = other.hands.at(path)
-        if inode is not None and (inode.kind is not Kind.FILE or chance.random() < 0.3):
-            self._users._delete(other, path)
-        elif self._makes_folders(other, parent_of(path)):
-            mtime_ns = other.disk.now_ns() if inode is None else inode.mtime_ns
-            value = self._users._value(other, chance)
-            self._users._write(other, path, value, anew=chance.random() < 0.5)
-            if chance.random() < 0.5:
-                other.hands.set_mtime(path, mtime_ns - chance.randrange(10**15))
-        other.touched()
-        return f"{path} on {other.name}"
-
-    def _makes_folders(self, device: SimDevice, path: str) -> bool:
-        """A folder that he makes is there, also where no file comes into it."""
-        if path and device.hands.at(path) is None:
-            self._ledger.made_at(path, device.name, self._world.now)
-        return device.hands.make_folders(path)
+        return self._users.work_at(chance.choice(paths), other, chance, deletes=0.3)
 
     # ---- override -----------------------------------------------------------------------------
 

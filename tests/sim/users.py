@@ -178,6 +178,13 @@ class Users:
             self._ledger.at_copies.update(_taken_for_old(device, path))
         return made
 
+    def _make_folders(self, device: SimDevice, path: str) -> bool:
+        """A folder that he makes is there, also where no file comes into it: his editor replaces
+        one, and there is none."""
+        if path and device.hands.at(path) is None:
+            self._ledger.made_at(path, device.name, self._world.now)
+        return device.hands.make_folders(path)
+
     # ---- deeds ----------------------------------------------------------------------------
 
     def take_name(self, device: SimDevice, path: str, chance: random.Random) -> None:
@@ -187,6 +194,24 @@ class Users:
             self._ledger.taken_names.add(path)
             self._world.say(device, f"user: takes {path}")
             device.touched()
+
+    def work_at(self, path: str, other: SimDevice, chance: random.Random, *, deletes: float) -> str:
+        """The user of another device works at a path that was chosen by what one device has. His
+        file has an old mtime, often, as `cp -p` leaves it. deletes: how often he deletes a file."""
+        path = other.hands.listed(path)
+        if path in (MOUNT, ANCHOR) or not self._may_write(other, path):
+            return ""
+        inode = other.hands.at(path)
+        if inode is not None and (inode.kind is not Kind.FILE or chance.random() < deletes):
+            self._delete(other, path)
+        elif self._make_folders(other, parent_of(path)):
+            mtime_ns = other.disk.now_ns() if inode is None else inode.mtime_ns
+            value = self._value(other, chance)
+            self._write(other, path, value, anew=chance.random() < 0.5)
+            if chance.random() < 0.5:
+                other.hands.set_mtime(path, mtime_ns - chance.randrange(10**15))
+        other.touched()
+        return f"{path} on {other.name}"
 
     def create(self, device: SimDevice, chance: random.Random) -> str:
         path = self._place(device, chance)
