@@ -12,10 +12,9 @@ import pytest
 from tests.sim import laws, wanted_laws
 from tests.sim.choosers import CHOICES, Choosers
 from tests.sim.faults import Faults
-from tests.sim.ledger import Ledger
 from tests.sim.plan import has_wanted, plan_of, run, settle
-from tests.sim.users import Users
-from tests.sim.world import Knobs, SimDevice, World
+from tests.sim.street import Street
+from tests.sim.world import SimDevice
 
 SEEDS = 8
 FIRST = 40_000
@@ -43,29 +42,17 @@ def test_no_other_seed_has_a_chooser() -> None:
 # ---- what the laws say ------------------------------------------------------------------------
 
 
-class Street:
+class ChoosingStreet(Street):
     """A, B and C are connected with each other; B fetches `a` alone."""
 
     def __init__(self, base: Path) -> None:
-        names = "ABC"
-        dials = {(a, b) for a in names for b in names if a < b}
-        self.world = world = World(1, base, names, dials, Knobs())
-        self.ledger = Ledger()
-        self.users = Users(world, self.ledger, large=False)
-        self.faults = Faults(world, self.ledger, self.users)
-        self.choosers = Choosers(world, self.users, self.faults)
-        self.witness = wanted_laws.Witness(world, self.ledger, self.choosers)
+        super().__init__(base)
+        self.faults = Faults(self.world, self.ledger, self.users)
+        self.choosers = Choosers(self.world, self.users, self.faults)
+        self.witness = wanted_laws.Witness(self.world, self.ledger, self.choosers)
         self.witness.begin(laws.Witness(self.ledger).look_after)
-        self.a, self.b, self.c = world.devices.values()
         self.b.choose("a")
-        for device in world.devices.values():
-            device.start()
-        world.run_until(world.now + 5.0)
-
-    def write(self, device: SimDevice, path: str, text: str) -> None:
-        device.hands.make_folders(path.rpartition("/")[0])
-        assert self.users._write(device, path, text.encode())
-        device.touched()
+        self.begin()
 
     def names(self, device: SimDevice) -> set[str]:
         return set(laws.tree_of(device))
@@ -78,11 +65,11 @@ class Street:
 
 
 @pytest.fixture
-def street(tmp_path: Path) -> Street:
-    return Street(tmp_path)
+def street(tmp_path: Path) -> ChoosingStreet:
+    return ChoosingStreet(tmp_path)
 
 
-def test_those_who_keep_a_path_have_the_same(street: Street) -> None:
+def test_those_who_keep_a_path_have_the_same(street: ChoosingStreet) -> None:
     street.write(street.a, "a/x", "one")
     street.write(street.a, "b", "two")
     street.settle()
@@ -93,7 +80,7 @@ def test_those_who_keep_a_path_have_the_same(street: Street) -> None:
     assert said.startswith("a/x: ")
 
 
-def test_what_is_dropped_is_elsewhere_and_passed_over(street: Street) -> None:
+def test_what_is_dropped_is_elsewhere_and_passed_over(street: ChoosingStreet) -> None:
     street.write(street.b, "b", "two")
     street.settle()
     street.choosers._drop(street.b, "b")
@@ -105,7 +92,7 @@ def test_what_is_dropped_is_elsewhere_and_passed_over(street: Street) -> None:
         street.judge()
 
 
-def test_what_others_delete_because_it_was_dropped_is_found(street: Street) -> None:
+def test_what_others_delete_because_it_was_dropped_is_found(street: ChoosingStreet) -> None:
     street.write(street.b, "b", "two")
     street.settle()
     street.choosers._drop(street.b, "b")
@@ -118,7 +105,7 @@ def test_what_others_delete_because_it_was_dropped_is_found(street: Street) -> N
         street.judge()
 
 
-def test_a_pin_that_is_forgotten_is_found(street: Street) -> None:
+def test_a_pin_that_is_forgotten_is_found(street: ChoosingStreet) -> None:
     street.choosers._get(street.b, "c")
     street.settle()
     street.judge()
@@ -128,7 +115,7 @@ def test_a_pin_that_is_forgotten_is_found(street: Street) -> None:
 
 
 def test_a_fetch_of_what_is_not_wanted_is_found(
-    street: Street, monkeypatch: pytest.MonkeyPatch
+    street: ChoosingStreet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = street.b.folder.index_view
     monkeypatch.setattr(view, "wants", lambda path, kind: True)
@@ -137,7 +124,7 @@ def test_a_fetch_of_what_is_not_wanted_is_found(
         street.settle()
 
 
-def test_of_a_folder_that_all_drop_at_once_one_copy_stays(street: Street) -> None:
+def test_of_a_folder_that_all_drop_at_once_one_copy_stays(street: ChoosingStreet) -> None:
     """A mistake of it was found by seed 1237."""
     street.write(street.b, "a/x", "one")
     street.settle()
@@ -148,7 +135,9 @@ def test_of_a_folder_that_all_drop_at_once_one_copy_stays(street: Street) -> Non
     assert any("a/x" in street.names(device) for device in street.world.alive)
 
 
-def test_a_state_from_before_a_drop_takes_what_was_dropped_for_deleted(street: Street) -> None:
+def test_a_state_from_before_a_drop_takes_what_was_dropped_for_deleted(
+    street: ChoosingStreet,
+) -> None:
     """A known gap."""
     street.write(street.b, "b", "two")
     street.settle()
@@ -167,7 +156,9 @@ def test_a_state_from_before_a_drop_takes_what_was_dropped_for_deleted(street: S
     street.judge()
 
 
-def test_a_file_that_is_made_anew_where_it_was_dropped_replaces_the_old_one(street: Street) -> None:
+def test_a_file_that_is_made_anew_where_it_was_dropped_replaces_the_old_one(
+    street: ChoosingStreet,
+) -> None:
     """A known gap."""
     street.write(street.b, "b", "two")
     street.settle()

@@ -13,11 +13,9 @@ from leftzmq.sync.versions.author import Author
 from leftzmq.tree.entry import Entry, Observed, ScanKey, local_change
 from tests.sim import laws, receiving_laws
 from tests.sim.faults import Faults
-from tests.sim.ledger import Ledger
 from tests.sim.plan import RECEIVER_EACH, has_receiver, plan_of, run, settle
 from tests.sim.receivers import RECEIVING, Receivers
-from tests.sim.users import Users
-from tests.sim.world import Knobs, SimDevice, World
+from tests.sim.street import Street
 
 SEEDS = 10
 
@@ -42,37 +40,17 @@ def test_no_other_seed_has_a_receiver() -> None:
 # ---- what the laws say ------------------------------------------------------------------------
 
 
-class Street:
+class ReceivingStreet(Street):
     """A and B sync in both directions, C only receives; all are connected with each other."""
 
     def __init__(self, base: Path) -> None:
-        names = "ABC"
-        dials = {(a, b) for a in names for b in names if a < b}
-        self.world = world = World(1, base, names, dials, Knobs())
-        self.ledger = Ledger()
-        self.users = Users(world, self.ledger, large=False)
-        self.faults = Faults(world, self.ledger, self.users)
-        world.look_after = laws.Witness(self.ledger).look_after
-        self.receivers = Receivers(world, self.users, self.faults, self.ledger)
-        receiving_laws.Witness(world).begin()
-        self.a, self.b, self.c = world.devices.values()
-        self.receivers.do("only receive", self.c, world.random)
-        for device in world.devices.values():
-            device.start()
-        world.run_until(world.now + 5.0)
-
-    def write(self, device: SimDevice, path: str, text: str) -> None:
-        device.hands.make_folders(path.rpartition("/")[0])
-        assert self.users._write(device, path, text.encode())
-        device.touched()
-
-    def delete(self, device: SimDevice, path: str) -> None:
-        self.users._delete(device, path)
-        device.touched()
-
-    def text(self, device: SimDevice, path: str) -> str | None:
-        inode = device.hands.at(path)
-        return None if inode is None else bytes(inode.data).decode()
+        super().__init__(base)
+        self.faults = Faults(self.world, self.ledger, self.users)
+        self.world.look_after = laws.Witness(self.ledger).look_after
+        self.receivers = Receivers(self.world, self.users, self.faults, self.ledger)
+        receiving_laws.Witness(self.world).begin()
+        self.receivers.do("only receive", self.c, self.world.random)
+        self.begin()
 
     def settle(self) -> None:
         settle(self.world, receiving_laws.is_quiet)
@@ -82,11 +60,13 @@ class Street:
 
 
 @pytest.fixture
-def street(tmp_path: Path) -> Street:
-    return Street(tmp_path)
+def street(tmp_path: Path) -> ReceivingStreet:
+    return ReceivingStreet(tmp_path)
 
 
-def test_a_path_that_nothing_was_changed_at_is_as_the_others_have_it(street: Street) -> None:
+def test_a_path_that_nothing_was_changed_at_is_as_the_others_have_it(
+    street: ReceivingStreet,
+) -> None:
     street.write(street.a, "p", "one")
     street.settle()
     street.write(street.c, "p", "of c")
@@ -98,7 +78,7 @@ def test_a_path_that_nothing_was_changed_at_is_as_the_others_have_it(street: Str
     assert said.startswith("q: ")
 
 
-def test_what_its_user_deletes_there_alone_is_to_stay_elsewhere(street: Street) -> None:
+def test_what_its_user_deletes_there_alone_is_to_stay_elsewhere(street: ReceivingStreet) -> None:
     street.write(street.a, "p", "one")
     street.settle()
     street.delete(street.c, "p")
@@ -111,7 +91,7 @@ def test_what_its_user_deletes_there_alone_is_to_stay_elsewhere(street: Street) 
             raise laws.Broken("I2 receives", said)
 
 
-def test_what_was_given_up_and_is_there_still_is_found(street: Street) -> None:
+def test_what_was_given_up_and_is_there_still_is_found(street: ReceivingStreet) -> None:
     street.write(street.a, "p", "one")
     street.settle()
     street.write(street.c, "p", "of c")
@@ -124,7 +104,9 @@ def test_what_was_given_up_and_is_there_still_is_found(street: Street) -> None:
         street.judge()
 
 
-def test_what_is_made_where_all_others_forgot_a_delete_is_above_nothing(street: Street) -> None:
+def test_what_is_made_where_all_others_forgot_a_delete_is_above_nothing(
+    street: ReceivingStreet,
+) -> None:
     street.write(street.a, "p", "one")
     street.settle()
     street.write(street.c, "p", "of c")
@@ -143,7 +125,7 @@ def test_what_is_made_where_all_others_forgot_a_delete_is_above_nothing(street: 
         street.judge()
 
 
-def test_a_delete_that_is_told_at_last_is_found(street: Street) -> None:
+def test_a_delete_that_is_told_at_last_is_found(street: ReceivingStreet) -> None:
     street.write(street.a, "p", "one")
     street.settle()
     street.delete(street.c, "p")

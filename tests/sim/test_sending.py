@@ -11,11 +11,9 @@ import pytest
 
 from leftzmq.sync.versions.resolver import Resolver
 from tests.sim import laws, sending_laws
-from tests.sim.ledger import Ledger
 from tests.sim.plan import has_sender, plan_of, run, settle
 from tests.sim.senders import SENDING, Senders
-from tests.sim.users import Users
-from tests.sim.world import Knobs, SimDevice, World
+from tests.sim.street import Street
 
 SEEDS = 8
 FIRST = 40_000
@@ -45,31 +43,15 @@ def test_no_other_seed_has_a_sender() -> None:
 # ---- what the laws say ------------------------------------------------------------------------
 
 
-class Street:
+class SendingStreet(Street):
     """A only sends, B and C sync in both directions; all are connected with each other."""
 
     def __init__(self, base: Path) -> None:
-        names = "ABC"
-        dials = {(a, b) for a in names for b in names if a < b}
-        self.world = world = World(1, base, names, dials, Knobs())
-        self.ledger = Ledger()
-        self.users = Users(world, self.ledger, large=False)
-        self.senders = Senders(world, self.users, self.ledger)
-        self.a, self.b, self.c = world.devices.values()
-        self.senders.do("only send", self.a, world.random)
-        sending_laws.Witness(world).begin(laws.Witness(self.ledger).look_after)
-        for device in world.devices.values():
-            device.start()
-        world.run_until(world.now + 5.0)
-
-    def write(self, device: SimDevice, path: str, text: str) -> None:
-        device.hands.make_folders(path.rpartition("/")[0])
-        assert self.users._write(device, path, text.encode())
-        device.touched()
-
-    def text(self, device: SimDevice, path: str) -> str | None:
-        inode = device.hands.at(path)
-        return None if inode is None else bytes(inode.data).decode()
+        super().__init__(base)
+        self.senders = Senders(self.world, self.users, self.ledger)
+        self.senders.do("only send", self.a, self.world.random)
+        sending_laws.Witness(self.world).begin(laws.Witness(self.ledger).look_after)
+        self.begin()
 
     def settle(self) -> None:
         settle(self.world, sending_laws.is_quiet)
@@ -79,11 +61,11 @@ class Street:
 
 
 @pytest.fixture
-def street(tmp_path: Path) -> Street:
-    return Street(tmp_path)
+def street(tmp_path: Path) -> SendingStreet:
+    return SendingStreet(tmp_path)
 
 
-def test_it_differs_where_it_says_so_and_nowhere_else(street: Street) -> None:
+def test_it_differs_where_it_says_so_and_nowhere_else(street: SendingStreet) -> None:
     for path in ("p", "q"):
         street.write(street.a, path, "one")
     street.settle()
@@ -96,7 +78,7 @@ def test_it_differs_where_it_says_so_and_nowhere_else(street: Street) -> None:
     assert said.startswith("not listed: q: ")
 
 
-def test_an_override_makes_all_equal(street: Street) -> None:
+def test_an_override_makes_all_equal(street: SendingStreet) -> None:
     street.write(street.a, "p", "one")
     street.settle()
     street.write(street.b, "p", "of b")
@@ -112,7 +94,7 @@ def test_an_override_makes_all_equal(street: Street) -> None:
     assert set(tree) == {"p"}
 
 
-def test_what_it_takes_is_found(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_takes_is_found(street: SendingStreet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(street.a.folder.index_view), "takes", True)
     street.write(street.b, "p", "of b")
     with pytest.raises(laws.Broken, match="takes: A only sends, and named p"):
@@ -120,7 +102,7 @@ def test_what_it_takes_is_found(street: Street, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_folder_that_is_kept_from_who_needs_it_is_found(
-    street: Street, monkeypatch: pytest.MonkeyPatch
+    street: SendingStreet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake of it was found by seed 185."""
     monkeypatch.setattr(Resolver, "stays_above", lambda self, path: None)
