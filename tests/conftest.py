@@ -98,7 +98,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mesh(tmp_path: Path) -> Mesh:
     """A and B, started and quiet; a test module that needs other devices has its own mesh."""
     mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh

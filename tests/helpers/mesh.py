@@ -209,6 +209,12 @@ class Mesh:
             self.pass_time(due)
         raise AssertionError("the mesh does not come to rest")
 
+    def begin(self) -> None:
+        """Start all devices; they meet, and it gets quiet."""
+        for device in self.devices.values():
+            device.start()
+        self.settle()
+
     def scan_all(self) -> None:
         for device in self.devices.values():
             if device.alive:

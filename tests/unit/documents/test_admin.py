@@ -256,9 +256,7 @@ class Story:
         self.mesh = mesh = Mesh(base)
         self._submit, mesh.submit = mesh.submit, self._watched  # type: ignore[method-assign]
         self.a, self.b, self.c = a, b, _ = tuple(mesh.devices.values())
-        for device in mesh.devices.values():
-            device.start()
-        mesh.settle()
+        mesh.begin()
         (a.share / "nul\udcff").write_bytes(b"")
         for name in ("letter", "note", "gone", "old", *(f"many/{n}" for n in range(120))):
             a.write(name, name.encode())

@@ -28,15 +28,6 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
 def crashes(mesh: Mesh, device: Device) -> None:
     """Go on until the crash that was planted; then its process is gone."""
     with pytest.raises(Crash):

@@ -24,15 +24,6 @@ def trap() -> Iterator[IndexTrap]:
         yield trap
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
 def stopped(device: Device) -> StopCause | None:
     stop = device.folder.stopped
     return None if stop is None else stop.cause

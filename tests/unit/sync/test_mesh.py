@@ -55,9 +55,7 @@ from tests.helpers.mesh import Device, Mesh
 @pytest.fixture
 def mesh(tmp_path: Path) -> Mesh:
     mesh = Mesh(tmp_path)
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh
 
 

@@ -26,9 +26,7 @@ def mesh(tmp_path: Path) -> Mesh:
     """A and B sync in both directions, C only receives."""
     mesh = Mesh(tmp_path, "ABC")
     mesh.devices["C"].mode = FolderMode.RECEIVE
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh
 
 

@@ -20,9 +20,7 @@ def mesh(tmp_path: Path) -> Mesh:
     """A only sends, B and C sync in both directions."""
     mesh = Mesh(tmp_path, "ABC")
     mesh.devices["A"].mode = FolderMode.SEND
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh
 
 
@@ -262,9 +260,7 @@ def test_two_that_only_send_end(tmp_path: Path) -> None:
     mesh = Mesh(tmp_path, "ABC")
     for name in "AB":
         mesh.devices[name].mode = FolderMode.SEND
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     a, b, c = mesh.devices.values()
     for device in (a, b, c):
         device.write("p", b"of " + device.name.encode())

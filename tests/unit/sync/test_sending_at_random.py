@@ -29,9 +29,7 @@ class History:
         self.mesh = Mesh(base, "ABC", seed)
         self.a, self.b, self.c = self.mesh.devices.values()
         self.a.mode = FolderMode.SEND
-        for device in self.mesh.devices.values():
-            device.start()
-        self.mesh.settle()
+        self.mesh.begin()
         self.wrote = 0
         self.of_a = self.a.tree()
 

@@ -17,9 +17,7 @@ from tests.sim.node import FOLDER
 @pytest.fixture
 def mesh(tmp_path: Path) -> Mesh:
     mesh = Mesh(tmp_path, "ABC")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh
 
 

@@ -67,15 +67,6 @@ def figure(device: Device, metric: Metric, *labels: str) -> float | None:
     return all_figures(device)[metric].get(given)
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
 def scan(mesh: Mesh) -> None:
     mesh.now += 100
     mesh.scan_all()

@@ -18,15 +18,6 @@ from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
 def quiet(mesh: Mesh) -> None:
     mesh.scan_all()
     mesh.settle()

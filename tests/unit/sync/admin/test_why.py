@@ -58,9 +58,7 @@ LARGE = bytes(range(256)) * 1_200  # more than one chunk
 @pytest.fixture
 def mesh(tmp_path: Path) -> Mesh:
     mesh = Mesh(tmp_path, "ABC")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh
 
 

@@ -137,9 +137,7 @@ def test_while_the_user_changes_something_what_comes_is_carried_out_in_short_pie
     tmp_path: Path,
 ) -> None:
     mesh, flood = Slow(tmp_path), 8 * OPERATIONS_ALONE
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     b, c = mesh.devices["B"], mesh.devices["C"]
     (b.share / "by the user of B").mkdir()
     b.scan()

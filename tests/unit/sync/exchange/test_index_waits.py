@@ -287,9 +287,7 @@ def test_in_a_mesh_with_fewer_bits_than_indexes(
     """Each device of five loses its state in turn, and all end equal."""
     monkeypatch.setattr(heads, "MAX_BITS", 5)
     mesh = Mesh(tmp_path, "ABCDE")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     for name, device in mesh.devices.items():
         device.write(f"of {name}", name.encode())
         device.scan()

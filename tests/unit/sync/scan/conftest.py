@@ -13,8 +13,6 @@ from tests.helpers.mesh import CountingMesh
 def mesh(tmp_path: Path) -> CountingMesh:
     """A and B, started and quiet."""
     mesh = CountingMesh(tmp_path)
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     mesh.jobs.clear()
     return mesh

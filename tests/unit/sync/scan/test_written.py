@@ -37,9 +37,7 @@ class Pen(Mesh):
 @pytest.fixture
 def mesh(tmp_path: Path) -> Pen:
     mesh = Pen(tmp_path)
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
+    mesh.begin()
     return mesh
 
 
