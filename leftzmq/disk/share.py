@@ -9,8 +9,8 @@ same path. Knows markers. Must not know what the share holds or who it is shared
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_bytes
 from typing import Final
@@ -268,24 +268,15 @@ def check_unopened(path: Path, folder_id: str, is_new: bool) -> None:
 def traits_of(root: Root, random: Random = token_bytes) -> ShareTraits:
     """Test the file system of an open share, as its opening does: with two files of ours in
     `.left`, which are gone when this returns. OSError."""
-    probes = [f"probe-{random(8).hex()}" for _ in range(2)]
-    with root.folder(LEFT_DIRECTORY) as found:
-        left = found.raw
-        try:
-            for name in probes:
-                left.create(name).close()
-            return ShareTraits(
-                left.free_bytes(),
-                left.total_bytes(),
-                tell_apart(left, probes[0]) is not False,
-                _tells_forms_apart(left, probes[0]),
-                _time_step_ns(left, probes[0]),
-                root.missing_at(LEFT_DIRECTORY, *probes),
-            )
-        finally:
-            for name in probes:
-                with suppress(FileNotFoundError):
-                    left.unlink(name)
+    with root.folder(LEFT_DIRECTORY) as left, _probes(left.raw, random) as probes:
+        return ShareTraits(
+            left.raw.free_bytes(),
+            left.raw.total_bytes(),
+            tell_apart(left.raw, probes[0]) is not False,
+            _tells_forms_apart(left.raw, probes[0]),
+            _time_step_ns(left.raw, probes[0]),
+            root.missing_at(LEFT_DIRECTORY, *probes),
+        )
 
 
 def traits_at(path: Path) -> ShareTraits:
@@ -446,21 +437,30 @@ def _prepared(
     """Make the trash, and test the file system by writing to it: what it lacks, whether it tells
     spellings of a name apart, which bits of a mode it keeps, and whether its times tell each change
     apart. Returns the arguments of Share. OSError."""
-    probes = [f"probe-{random(8).hex()}" for _ in range(2)]
     with root.folder(LEFT_DIRECTORY) as left:
         _make_private(left, TRASH_NAME)
-        for name in probes:
-            left.create(name).close()
-        try:
+        with _probes(left, random) as probes:
             exact = tell_apart(left, probes[0]) and _tells_forms_apart(left, probes[0])
             lacks = root.missing_at(LEFT_DIRECTORY, *probes)
             modes = _modes_kept(left, probes[0])
             exact_device = root.tells_each_change(LEFT_DIRECTORY, probes[0])
-        finally:
-            for name in probes:
-                left.unlink(name)
-            left.flush()
+        left.flush()
     return SpelledRoot(root, exact=bool(exact)), where, marker, lacks, modes, exact_device
+
+
+@contextmanager
+def _probes(left: Directory, random: Random) -> Iterator[tuple[str, str]]:
+    """Two new files in `.left` to test the file system with. They are gone afterwards, also where
+    the second could not be made."""
+    first, second = (f"probe-{random(8).hex()}" for _ in range(2))
+    try:
+        for name in (first, second):
+            left.create(name).close()
+        yield first, second
+    finally:
+        for name in (first, second):
+            with suppress(FileNotFoundError):
+                left.unlink(name)
 
 
 def _modes_kept(left: Directory, probe: str) -> ModesKept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -235,6 +236,24 @@ def test_what_the_file_system_cannot_do_is_said(
     monkeypatch.setattr("os.link", no_links)
     (said,) = first(tmp_path).lacks
     assert said.startswith("the file system can neither exchange two names nor link")
+
+
+def test_a_disk_that_fills_up_at_the_start_keeps_no_file_of_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, create, made = tmp_path / "share", RealDirectory.create, list[str]()
+
+    def fills_up(self: RealDirectory, name: str) -> RealFile:
+        if name.startswith("probe-"):
+            made.append(name)
+            if len(made) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return create(self, name)
+
+    monkeypatch.setattr(RealDirectory, "create", fills_up)
+    with pytest.raises(ShareError, match="No space left"):
+        first(path)
+    assert len(made) == 2 and not list((path / ".left").glob("probe-*"))
 
 
 def test_refusing_leaves_no_descriptor_open(tmp_path: Path) -> None:
