@@ -169,7 +169,7 @@ class Folder:
             epochs.first.tag,
             read_until=self._read_until,
             heard_until=lambda device: store.heads.head_of(device).head,
-            link_for=partial(peers.link_for, Capability.READING),
+            links_for=partial(peers.links_for, Capability.READING),
         )
         self.acknowledged = Acknowledged(
             epochs.first.tag,

@@ -124,7 +124,7 @@ class Node:
         self.downloader = Downloader(
             folders,
             peers.bulk_link,
-            partial(peers.link_for, Capability.HAVE),
+            partial(peers.links_for, Capability.HAVE),
             self.throttles.down,
             _number_of_this_life(folders),
         )
@@ -136,7 +136,7 @@ class Node:
             rosters.excludes,
             self.throttles.up,
         )
-        self.giving_told = GivingTold(self.throttles.up, self._link_for_giving)
+        self.giving_told = GivingTold(self.throttles.up, self._links_for_giving)
         self.wait_questions = WaitQuestions(
             folders,
             peers.by_key.values,
@@ -345,11 +345,11 @@ class Node:
     def _running(self) -> list[Folder]:
         return [folder for folder in self.folders.values() if folder.stopped is None]
 
-    def _link_for_giving(self, device: DeviceKey) -> Link | None:
-        """None also where no folder that runs is shared with the device: it is given nothing."""
+    def _links_for_giving(self, device: DeviceKey) -> tuple[Link, ...]:
+        """None where no folder that runs is shared with the device: it is given nothing."""
         if not any(device in folder.members for folder in self._running()):
-            return None
-        return self.peers.link_for(Capability.GIVING, device)
+            return ()
+        return self.peers.links_for(Capability.GIVING, device)
 
     def _stands(self, action: Action) -> bool:
         """Return whether the action may go out. Decisions over an index that has failed since were

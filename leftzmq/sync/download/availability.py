@@ -21,7 +21,7 @@ from leftzmq.wire.messages import MAX_HAVE_BYTES, Have
 HAVE_MIN_BYTES: Final = 8 << 20  # of a file; a smaller one has arrived before it would be of use
 HAVE_PERIOD_S: Final = 0.25
 HAVE_BYTES_S: Final = 64 << 10
-"""Of the `have` messages for one file, to each device. A file of 100 GB takes 48 KiB for each
+"""Of the `have` messages for one file, over each link. A file of 100 GB takes 48 KiB for each
 message."""
 HEARD_MAX: Final = 64  # files of one device; the oldest is forgotten
 
@@ -61,12 +61,12 @@ class Told:
 
 
 class Availability:
-    """One per agent. link_to: returns the control link to a device."""
+    """One per agent. links_to: returns every control link to a device."""
 
     def __init__(
-        self, folders: Mapping[str, Members], link_to: Callable[[DeviceKey], Link | None]
+        self, folders: Mapping[str, Members], links_to: Callable[[DeviceKey], tuple[Link, ...]]
     ) -> None:
-        self._folders, self._link_to = folders, link_to
+        self._folders, self._links_to = folders, links_to
         self._told: dict[Key, Told] = {}
         self._ended: dict[Key, int] = {}  # not announced yet: each file's final rows
         self._heard: dict[DeviceKey, dict[Key, int]] = {}
@@ -153,14 +153,14 @@ class Availability:
         elif now < told.due:
             return []
         holders = folder.holders(told.entry)
-        links = [(device, self._link_to(device)) for device in to if device not in holders]
+        links = {device: self._links_to(device) for device in to if device not in holders}
         if changed:
             told.have, told.at = have, now
             told.to.clear()
-        told.to.update(holders, (device for device, link in links if link is not None))
+        told.to.update(holders, (device for device, found in links.items() if found))
         bitmap = b"" if told.over else _bitmap(have, told.size)
         message = Have(folder.tag, key[1], bitmap)
-        return [Send(link, message) for _, link in links if link is not None]
+        return [Send(link, message) for found in links.values() for link in found]
 
 
 def _bitmap(rows: int, size: int) -> bytes:

@@ -84,8 +84,8 @@ class Fetching(Struct, frozen=True):
 
 
 class Downloader:
-    """One per agent. bulk_link, have_link: return the links for gets and for haves to a device.
-    throttle: the limits of what comes. number: the number of the first get, minus one
+    """One per agent. bulk_link, have_links: return the link for gets and the links for haves to a
+    device. throttle: the limits of what comes. number: the number of the first get, minus one
     (sync/download/requests).
 
     `_held`: the devices that are not asked for more because of a limit, and in which lane there is
@@ -96,7 +96,7 @@ class Downloader:
         self,
         folders: Mapping[str, FolderView],
         bulk_link: Callable[[DeviceKey], Link | None],
-        have_link: Callable[[DeviceKey], Link | None],
+        have_links: Callable[[DeviceKey], tuple[Link, ...]],
         throttle: Throttle,
         number: int = 0,
     ) -> None:
@@ -105,7 +105,7 @@ class Downloader:
         self._ticked = 0.0
         self._resting: set[DeviceKey] = set()  # for STALE_REST_S
         self._requests = Requests(bulk_link, throttle, number)
-        self._availability = Availability(folders, have_link)
+        self._availability = Availability(folders, have_links)
         self.small = SmallFiles(folders)
         self.large = LargeFiles(folders, self._availability, lambda: len(self._requests.credits))
         self._chunk_picker = ChunkPicker(folders, self.large.all)

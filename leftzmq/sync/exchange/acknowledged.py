@@ -56,7 +56,10 @@ class Acknowledged:
         self._lives: dict[DeviceKey, Life] = {}  # of those that greeted
 
     def on_done(self, device: DeviceKey, done: Done) -> Outputs:
-        """Keep what the device says of our index."""
+        """Keep what the device says of our index. It is done with ever more of it: who says less
+        said so before, over its other link, or of an index that we had before."""
+        if done.life != self._index_view.store.heads.life or done.until < self.until(device):
+            return []
         self._said[device] = (Life(done.life), done.until)
         self._index_view.peer_counts.changed = True  # who is behind is counted anew
         return []

@@ -33,7 +33,7 @@ class FirstReading:
     read_until: returns our next sequence when the folder has been read and all of it is announced;
         0: not yet. It is not asked again after that
     heard_until: returns up to which sequence of a device we hold its index
-    link_for: returns the link to a device that understands Reading; None: there is none
+    links_for: returns every link to a device that understands Reading
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class FirstReading:
         tag: FolderTag,
         read_until: Callable[[], int],
         heard_until: Callable[[DeviceKey], int],
-        link_for: Callable[[DeviceKey], Link | None],
+        links_for: Callable[[DeviceKey], tuple[Link, ...]],
     ) -> None:
-        self._tag, self._link_for = tag, link_for
+        self._tag, self._links_for = tag, links_for
         self._read_until, self._heard_until = read_until, heard_until
         self._until = 0
         self._waiting: dict[DeviceKey, None] = {}  # they hear it when all has been read
@@ -54,7 +54,7 @@ class FirstReading:
         said more than we have heard."""
         said = self._members.get(device)
         if said is None or said.until is None:
-            return self._link_for(device) is not None
+            return bool(self._links_for(device))
         return said.until == 0 or self._heard_until(device) + 1 < said.until
 
     def on_peer_greeted(self, device: DeviceKey, life: bytes) -> Outputs:
@@ -63,12 +63,12 @@ class FirstReading:
         said = self._members.get(device)
         if said is None or said.life != life:
             self._members[device] = _Said(life)
-        link = self._link_for(device)
-        if link is None:
+        links = self._links_for(device)
+        if not links:
             return []
         if not self._is_over():
             self._waiting[device] = None
-        return [Send(link, Reading(self._tag, self._until))]
+        return [Send(link, Reading(self._tag, self._until)) for link in links]
 
     def on_reading(self, device: DeviceKey, reading: Reading) -> Outputs:
         said = self._members.get(device)
@@ -86,7 +86,7 @@ class FirstReading:
         if not self._waiting or not self._is_over():
             return []
         waiting, self._waiting = list(self._waiting), {}
-        links = [link for device in waiting if (link := self._link_for(device)) is not None]
+        links = [link for device in waiting for link in self._links_for(device)]
         return [Send(link, Reading(self._tag, self._until)) for link in links]
 
     def _is_over(self) -> bool:

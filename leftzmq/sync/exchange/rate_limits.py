@@ -76,14 +76,15 @@ NEWS: Final = Rate("news", 1000, 2000)
 second; and one for each folder and heartbeat."""
 DONES: Final = Rate("words that it is done", 150, 8 * MAX_FOLDERS)
 """(reckoned) Two a second for each folder; each only sets a number."""
-READINGS: Final = Rate("words about reading", 2, 4 * MAX_FOLDERS)
-"""(2) Two for each folder and greeting."""
-GIVINGS: Final = Rate("words about limits", 2, 256)
-"""(reckoned) One for each greeting, and one whenever another limit holds: a timetable has at most
-64 parts."""
-REPORTS: Final = Rate("reports", 10, 256)
-"""(reckoned) One for each greeting, as fast as those may come; one a minute; and one for each
-folder when the room of its share is known first. Each only replaces the last one."""
+READINGS: Final = Rate("words about reading", 1000, 40 * MAX_FOLDERS)
+"""(reckoned) Two for each folder and greeting, over both links: 768 a second for 64 folders and a
+link that breaks whenever it is up, and ten greetings at once. Each only sets a number."""
+GIVINGS: Final = Rate("words about limits", 20, 256)
+"""(reckoned) One for each greeting, over both links, as fast as those may come; and two whenever
+another limit holds: a timetable has at most 64 parts."""
+REPORTS: Final = Rate("reports", 20, 512)
+"""(reckoned) One for each greeting, over both links, as fast as those may come; two a minute; and
+two for each folder when the room of its share is known first. Each only replaces the last one."""
 ROSTERS: Final = Rate("parts of rosters", 10, 3000)
 """(reckoned, not measured: no device sends them yet) A greeting brings one for each folder, as it
 brings a question for the index. A whole roster of 8,192 statements is 64 parts and counts 448 times
@@ -94,7 +95,8 @@ EPOCHS: Final = Rate("words about epochs", 10, 8 * MAX_FOLDERS)
 """(reckoned) A key and a question for each folder and greeting, and a key for each new epoch. To
 open one takes 0.1 ms."""
 HAVES: Final = Rate("haves", 500, 1000)
-"""(19) Every 0.25 s for each of 16 files at once, and three for each file that finishes sooner."""
+"""(19, when each went over one link only; now over both) Every 0.25 s for each of 16 files at once,
+and three for each file that finishes sooner."""
 GETS: Final = Rate("gets", 1000, 2000, step_bytes=1 << 10)
 """(178) At most 12 are open, so a device reaches the rate only with a round trip of 12 ms or less.
 Each get of a large file is for half a MiB or more. A get of 1,024 chunks is 16 ms of work if none

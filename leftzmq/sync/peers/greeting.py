@@ -146,6 +146,16 @@ class Peers:
         named = capability in self.by_key[device].can
         return self.control_link(device) if named else None
 
+    def links_for(self, capability: Capability, device: DeviceKey) -> tuple[Link, ...]:
+        """Where to send this device what holds until something else is said: over every link. Words
+        of one link arrive in their order, those of two links in any. So what was said last arrives
+        last over each link, and counts in the end. Empty: as `link_for` has it."""
+        peer = self.by_key[device]
+        if capability not in peer.can:
+            return ()
+        dialed = (Link(device, Way.DIALED),) if peer.welcomed else ()
+        return dialed if peer.came is None else (*dialed, peer.came)
+
     def bulk_link(self, device: DeviceKey) -> Link | None:
         """Return the link over which to send this device a get."""
         peer = self.by_key[device]

@@ -18,12 +18,13 @@ class GivingTold:
     """One per agent.
 
     throttle: the limits of what is given
-    link_for: returns the link to a device that understands Giving and may be given something; None:
-        there is none
+    links_for: returns every link to a device that understands Giving and may be given something
     """
 
-    def __init__(self, throttle: Throttle, link_for: Callable[[DeviceKey], Link | None]) -> None:
-        self._throttle, self._link_for = throttle, link_for
+    def __init__(
+        self, throttle: Throttle, links_for: Callable[[DeviceKey], tuple[Link, ...]]
+    ) -> None:
+        self._throttle, self._links_for = throttle, links_for
         self._told: dict[DeviceKey, int | None] = {}
 
     def on_peer_greeted(self, device: DeviceKey) -> Outputs:
@@ -40,9 +41,9 @@ class GivingTold:
         return [action for device in changed for action in self._tell(device)]
 
     def _tell(self, device: DeviceKey) -> Outputs:
-        link = self._link_for(device)
-        if link is None:
+        links = self._links_for(device)
+        if not links:
             return []
         rate = self._throttle.rate(device)
         self._told[device] = rate
-        return [Send(link, Giving(rate is not None, rate or 0))]
+        return [Send(link, Giving(rate is not None, rate or 0)) for link in links]

@@ -90,7 +90,7 @@ def view() -> View:
 @pytest.fixture
 def downloader(view: View) -> Downloader:
     """It has asked MUTE for a file at 100.0."""
-    made = Downloader({"share": view}, link_to, link_to, Throttle())  # type: ignore[dict-item]
+    made = Downloader({"share": view}, link_to, links_to, Throttle())  # type: ignore[dict-item]
     made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
     made.on_file_wanted(FileWanted("share", ENTRY, None), 100.0)
     assert asked(made.go_on(100.0)) == [MUTE]
@@ -99,6 +99,10 @@ def downloader(view: View) -> Downloader:
 
 def link_to(device: DeviceKey) -> Link:
     return Link(device, Way.DIALED)
+
+
+def links_to(device: DeviceKey) -> tuple[Link, ...]:
+    return (link_to(device),)
 
 
 def asked(actions: list[object]) -> list[DeviceKey]:
@@ -272,7 +276,7 @@ def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
     view = View()
     view.store = Store(tmp_path / "index")  # type: ignore[assignment]
     folders = {"share": view}
-    large = LargeFiles(folders, Availability(folders, link_to), lambda: 1)  # type: ignore[arg-type]
+    large = LargeFiles(folders, Availability(folders, links_to), lambda: 1)  # type: ignore[arg-type]
     entry = replace(ENTRY, size=400_000, depth=1)
     large.want("share", entry, None)
     large.start()
@@ -394,7 +398,7 @@ def test_what_will_not_come_is_given_back_to_the_limit(view: View, how: str) -> 
     throttle = Throttle()
     throttle.set_timetables(parse_timetable("10 kB/s", ""), {})
     throttle.look(0, 100.0)
-    made = Downloader({"share": view}, link_to, link_to, throttle)  # type: ignore[dict-item]
+    made = Downloader({"share": view}, link_to, links_to, throttle)  # type: ignore[dict-item]
     made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
     entry = replace(ENTRY, size=200_000)
     made.on_file_wanted(FileWanted("share", entry, None), 100.0)
@@ -423,7 +427,7 @@ def test_what_comes_late_counts_once_and_what_nobody_asked_for_never(view: View)
     throttle = Throttle()
     throttle.set_timetables(parse_timetable("10 kB/s", ""), {})
     throttle.look(0, 100.0)
-    made = Downloader({"share": view}, link_to, link_to, throttle)  # type: ignore[dict-item]
+    made = Downloader({"share": view}, link_to, links_to, throttle)  # type: ignore[dict-item]
     made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
     made.on_file_wanted(FileWanted("share", replace(ENTRY, size=200_000), None), 100.0)
     made.go_on(100.0)

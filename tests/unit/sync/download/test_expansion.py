@@ -28,7 +28,7 @@ from tests.helpers.forging import TIB, forge
 from tests.helpers.mesh import Device, Mesh
 from tests.helpers.shaped import Shaped
 from tests.unit.sync.apply.test_space_waits import GIB, Disk
-from tests.unit.sync.download.test_downloader import ENTRY, MUTE, OTHER, View, link_to
+from tests.unit.sync.download.test_downloader import ENTRY, MUTE, OTHER, View, links_to
 
 RATE = 12_500_000
 TURN_S = 0.1  # of CPU; 2 to 14 ms
@@ -137,7 +137,7 @@ def test_very_large_ones_are_expanded_one_at_a_time_by_turns_of_their_devices(
 ) -> None:
     monkeypatch.setattr("leftzmq.sync.download.transfer_slots.VERY_LARGE_LEAST", 2)
     folders = {"share": Both()}
-    large = LargeFiles(folders, Availability(folders, link_to), lambda: 2)  # type: ignore[arg-type]
+    large = LargeFiles(folders, Availability(folders, links_to), lambda: 2)  # type: ignore[arg-type]
     for path in ("m1", "m2", "o1", "o2"):
         large.want("share", entry(path, VERY_LARGE_BYTES + 1), None)
     large.want("share", entry("o3", VERY_LARGE_BYTES), None)
@@ -157,7 +157,7 @@ def test_very_large_ones_are_expanded_one_at_a_time_by_turns_of_their_devices(
 
 def test_what_is_not_wanted_any_more_does_not_keep_the_others_from_it() -> None:
     folders = {"share": Both()}
-    large = LargeFiles(folders, Availability(folders, link_to), lambda: 2)  # type: ignore[arg-type]
+    large = LargeFiles(folders, Availability(folders, links_to), lambda: 2)  # type: ignore[arg-type]
     for path in ("m1", "o1"):
         large.want("share", entry(path, VERY_LARGE_BYTES + 1), None)
     assert expansions(large.start()) == ["m1"]
