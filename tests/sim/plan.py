@@ -784,7 +784,7 @@ def nothing_changes(
         device.start()
     world.run_until(world.now + 25.0)
     if any(device.disk.folds for device in sharing):
-        # A known gap: what cannot be here is fetched again to find that out, and a limit holds that.
+        # A known gap: what cannot be here is fetched again to find that out; a limit holds it up.
         world.run_until(world.now + world.patience_s)
     judge()
     for device in sharing:

@@ -101,6 +101,7 @@ class Keeping:
         self.much = MuchIgnored(folder, self._store, problems)
         self._taken_earlier = 0  # files that an earlier life withdrew, in a judging of its own
         index_view.keeps, index_view.wants = self.keeps, self.wants
+        index_view.judge_first = self._judge_first
 
     # -- questions -------------------------------------------------------------------------------
 
@@ -304,13 +305,23 @@ class Keeping:
         """A life that ends here has rows to judge, and has withdrawn so many files by now."""
         self._store.put_meta(_JUDGING, b"%d" % files)
 
-    def _judge_some(self) -> Outputs:
+    def _judge_first(self, path: str) -> None:
+        """Something may be begun at `path`, whose turn to be judged may not have come."""
+        judging = self._judging_now()
+        if judging is not None:
+            judging.judged(path, self._index_view)
+
+    def _judging_now(self) -> _Judging | None:
+        """What is being judged, or is to be judged next; None: nothing."""
         if self._judging is None and self._to_judge:
             folder = next(iter(self._to_judge))
             del self._to_judge[folder]
             files, self._taken_earlier = self._taken_earlier, 0
             self._judging = _Judging(folder, self.much.watched(folder), self.why_not, files)
-        judging = self._judging
+        return self._judging
+
+    def _judge_some(self) -> Outputs:
+        judging = self._judging_now()
         if judging is None:
             return []
         files = judging.files
@@ -395,6 +406,15 @@ class _Judging:
     def step(self, folder: str, view: IndexView) -> Outputs:
         return self._steps[0](folder, view)
 
+    def judged(self, path: str, view: IndexView) -> KeepingChange:
+        """Judge the rows of this path, and count what follows."""
+        files = view.counters.files
+        judged = view.judge_anew(path)
+        self.ignored += judged is KeepingChange.WITHDRAWN
+        self.kept += judged is KeepingChange.KEPT
+        self.files += view.counters.files < files
+        return judged
+
     def _next(self) -> None:
         del self._steps[0]
         self._after, self.done = b"", not self._steps
@@ -406,15 +426,11 @@ class _Judging:
         again: list[str] = []
         first = ""
         for path in paths:
-            files = view.counters.files
-            judged = view.judge_anew(path)
-            self.ignored += judged is KeepingChange.WITHDRAWN
-            self.kept += judged is KeepingChange.KEPT
-            if view.counters.files < files:
-                self.files += 1
-                first = first or path
-            if judged is not KeepingChange.THE_SAME:
+            files = self.files
+            if self.judged(path, view) is not KeepingChange.THE_SAME:
                 again.append(path)  # it may be a ticket now, or none any more
+            if self.files > files:
+                first = first or path
         # Of one file a turn: to ask by which rule costs as much as to judge.
         if first and (why := self._why_not(first, Kind.FILE)) is not None:
             self._rules[why.place] += 1

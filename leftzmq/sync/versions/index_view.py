@@ -73,6 +73,8 @@ class IndexView:
     keeps: whether this device may keep what is at a path, if it is of this kind: no rule ignores it
     wants: whether it fetches what is at a path. What is here already is kept in any case. The rows
         of paths that it does not keep stay in the index, and nothing follows from them here
+    judge_first: judges the rows of a path by rules that hold since a moment ago, if that is still
+        to be done. Nothing is to be begun at a path by the rules before
     dropped: paths that count as if nothing of ours were here: they are being let go
     some_apart: whether there may be rows of paths that this device does not keep
     has_bases: whether versions may be kept of paths that this device stopped keeping
@@ -98,6 +100,7 @@ class IndexView:
         self.unseen: Callable[[str], bool] = lambda path: False
         self.keeps: Callable[[str, Kind], bool] = lambda path, kind: True
         self.wants: Callable[[str, Kind], bool] = lambda path, kind: True
+        self.judge_first: Callable[[str], None] = lambda path: None
         self.dropped: set[str] = set()
         self.has_bases, self.some_apart = store.has_bases, store.has_apart
         self.walked = False

@@ -64,6 +64,7 @@ class Resolver:
         """What is to be done about `path` on disk, if anything. First makes those changes of the
         index that need no disk: joins, deletes of what we do not have, publishing again. Returns
         None where a user is to decide first what happens to the file at `path`."""
+        self._index_view.judge_first(path)
         held = self._index_view.held.at(path)
         if held is not None and held.why not in WANTED_BACK:
             return None

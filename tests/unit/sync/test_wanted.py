@@ -8,6 +8,7 @@ import pytest
 
 from leftzmq.sync.facts import Asked, LocalRulesSet
 from leftzmq.sync.link import Link
+from leftzmq.sync.scan.keeping import ROWS_A_TURN
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.wire.messages import Get, Message
 from tests.helpers.mesh import Device, Mesh
@@ -91,6 +92,32 @@ def test_a_file_that_is_made_where_others_have_one_meets_theirs(
     assert (a.share / "x").read_bytes() == (b.share / "x").read_bytes() == b"B's"
     copies = {name for name in names(a) if "conflict" in name}
     assert len(copies) == 1 and copies <= names(a)
+
+
+@pytest.mark.parametrize("is_judging", [False, True])
+def test_what_is_not_wanted_from_now_on_is_not_begun_before_its_row_is_judged(
+    mesh: Mesh, a: Device, b: Device, is_judging: bool
+) -> None:
+    """Rows are judged some in each turn; a ticket may be looked for before the turn of its row."""
+    wanted, other = "x", "z"
+    for number in range(ROWS_A_TURN):
+        a.write(f"m/{number}", b"1")
+    for path in (wanted, other):
+        a.write(path, b"1")
+    go_on = b.folder.applier.go_on
+    b.folder.applier.go_on = lambda now: []  # type: ignore[method-assign]
+    mesh.scan_all()
+    mesh.settle()
+    b.folder.applier.go_on = go_on  # type: ignore[method-assign]
+    resolver = b.folder._resolver
+    assert all(resolver.ticket(path) is not None for path in (wanted, other))
+    b.folder.keeping.tune((), litter=True, only=(wanted,))
+    if is_judging:
+        b.folder.keeping.on_time_passed(mesh.now)
+    begun = [path for path in (wanted, other, "m", "m/5") if resolver.ticket(path) is not None]
+    assert begun == [wanted]
+    quiet(mesh)
+    assert names(b) == {wanted}
 
 
 def test_get_fetches_and_stays_over_a_start(mesh: Mesh, a: Device, b: Device) -> None:
