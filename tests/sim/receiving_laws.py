@@ -134,15 +134,19 @@ def _not_taken(world: World, ledger: Ledger, receiver: SimDevice) -> Iterator[st
 
     Excused: a version of the same stamp by another writer (docs/decisions/0028). And where others
     may have an older one again: they lost theirs, or forgot that it was deleted, or never had what
-    the receiver told before; or they do not hear from one another but by way of the receiver."""
+    the receiver told before; or they do not hear from one another but by way of the receiver. And
+    where another spelling of its own keeps theirs away from its disk."""
     others = [device for device in world.alive if device is not receiver]
     if len(laws.connected(world, others)) > 1 or ledger.restored:
         return
     forgot = {path for name, path, _ in ledger.forgotten if name != receiver.name}
     forgot |= {path for name, path in ledger.forgotten_graves if name != receiver.name}
+    apart = laws.cannot_hold(receiver)
     for path, row in private_rows(receiver).items():
         ours, theirs = row.entry, _best(others, path)
         if theirs is None or theirs.deleted or path in forgot:
+            continue
+        if any(is_within(path, each) for each in apart):
             continue
         if _has_seen(ours, theirs) or theirs.stamp == ours.stamp or _told_by(receiver, ours):
             continue
