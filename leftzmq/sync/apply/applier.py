@@ -214,7 +214,9 @@ class Applier:
             for problem in self._problems.all():
                 if problem.kind in NOT_IN_THE_WINDOW:
                     self._window.consider(problem.path)  # nor in the index, if nobody has it
-        if not fact.paths and (self._index_view.tickets or self._window.active):
+        # Where a folder only sends, a path that is otherwise elsewhere is no ticket; but what we have
+        # there may have to be published again, now that somebody is there who has the other.
+        if not fact.paths and (self._index_view.counters.tickets or self._window.active):
             self._window.consider_all()
         for path in fact.paths:
             self._window.consider(path, fact.source)

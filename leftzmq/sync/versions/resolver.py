@@ -98,6 +98,8 @@ class Resolver:
                 case Verdict.PUBLISH_AGAIN:
                     assert ours is not None
                     self._outbid(rows, ours.entry, ours.scan, theirs.entry)
+                    if is_here:
+                        self.stays_above(path)
                 case Verdict.JOIN:
                     assert ours is not None
                     ticket = self._join(rows, ours, theirs)
@@ -309,8 +311,8 @@ class Resolver:
         ours, view = self._index_view.ours(path), self._index_view
         if ours is None or ours.entry.deleted or ours.entry.kind is not Kind.DIRECTORY:
             return
-        if view.store.has_winner_below(path, view.readers):
-            self.keep_folder(path)
+        if view.store.has_winner_below(path, view.readers) and self.keep_folder(path):
+            self.stays_above(path)
 
     def keep_folder(self, path: str) -> bool:
         """Something that must stay lives below our directory: publishes the directory again above

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.sync.facts import RescanWanted
 from leftzmq.sync.versions.counters import Counters
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.mode import FolderMode
 from tests.helpers.mesh import Device, Mesh
+from tests.sim.node import FOLDER
 from tests.unit.sync.test_mesh import trash
 
 
@@ -158,6 +160,68 @@ def test_a_file_that_was_made_before_its_folder_went_elsewhere_keeps_the_folder(
     assert text(b, "d/e/new") == b"2" and not (b.share / "d/e/old").exists()
     assert [text(b, path) for path in copies(b)] == [b"a file of b"] * is_file
     assert a.folder.index_view.differs == 1 + is_file
+    assert b.folder.state.value == "idle" and not b.folder.problems.all()
+
+
+def test_an_edit_that_met_a_delete_of_all_it_was_in_keeps_the_folders(
+    mesh: Mesh, a: Device, b: Device, c: Device
+) -> None:
+    """The deletes of the folders are heard before what is in them is published again."""
+    a.write("d/e/f", b"1", mtime=1_600_000_001)
+    quiet(mesh)
+    mesh.cut |= {frozenset("AB"), frozenset("AC")}
+    for device in (b, c):
+        device.kill()
+        device.start()
+    a.write("d/e/f", b"2", mtime=1_600_000_002)
+    shutil.rmtree(b.share / "d")
+    mesh.scan_all()
+    mesh.settle()
+    assert b.tree() == c.tree() == {} and text(a, "d/e/f") == b"2"
+    mesh.cut.clear()
+    for device in (b, c):
+        device.kill()
+    a.folder.index_view.unsure.add("d/e/f")  # until a look tells what is there
+    for device in (b, c):
+        device.start()
+    mesh.settle(5)
+    assert b.tree() == {}
+    a.take(RescanWanted(FOLDER, ("d/e/f",)))
+    quiet(mesh)
+    assert text(b, "d/e/f") == b"2"
+
+
+def test_a_folder_that_sends_from_now_on_keeps_what_its_own_files_are_in(
+    tmp_path: Path,
+) -> None:
+    """Others deleted the folder while this device took what they change; it had not come to that
+    yet when it was told only to send."""
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    mesh.begin()
+    a.write("d/e/f", b"1", mtime=1_600_000_001)
+    mesh.scan_all()
+    mesh.settle()
+    mesh.cut.add(frozenset("AB"))
+    b.kill()
+    b.start()
+    a.write("d/e/f", b"2", mtime=1_600_000_002)
+    shutil.rmtree(b.share / "d")
+    mesh.scan_all()
+    mesh.settle()
+    mesh.cut.clear()
+    b.kill()
+    go_on = a.folder.applier.go_on
+    a.folder.applier.go_on = lambda now: []  # type: ignore[method-assign]
+    b.start()
+    mesh.settle(5)
+    assert a.folder._resolver.ticket("d/e/f") is None, "it is published again"
+    a.folder.applier.go_on = go_on  # type: ignore[method-assign]
+    a.kill()
+    a.mode = FolderMode.SEND
+    a.start()
+    mesh.settle()
+    assert text(b, "d/e/f") == b"2"
     assert b.folder.state.value == "idle" and not b.folder.problems.all()
 
 
