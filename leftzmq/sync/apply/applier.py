@@ -214,8 +214,8 @@ class Applier:
             for problem in self._problems.all():
                 if problem.kind in NOT_IN_THE_WINDOW:
                     self._window.consider(problem.path)  # nor in the index, if nobody has it
-        # Where a folder only sends, a path that is otherwise elsewhere is no ticket; but what we have
-        # there may have to be published again, now that somebody is there who has the other.
+        # Where a folder only sends, what others changed is no ticket. But what we have in its place
+        # may have to be published again, now that somebody is there who has the other version.
         if not fact.paths and (self._index_view.counters.tickets or self._window.active):
             self._window.consider_all()
         for path in fact.paths:
