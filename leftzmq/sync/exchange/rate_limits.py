@@ -82,9 +82,9 @@ link that breaks whenever it is up, and ten greetings at once. Each only sets a 
 GIVINGS: Final = Rate("words about limits", 20, 256)
 """(reckoned) One for each greeting, over both links, as fast as those may come; and two whenever
 another limit holds: a timetable has at most 64 parts."""
-REPORTS: Final = Rate("reports", 20, 512)
-"""(reckoned) One for each greeting, over both links, as fast as those may come; two a minute; and
-two for each folder when the room of its share is known first. Each only replaces the last one."""
+REPORTS: Final = Rate("reports", 10, 256)
+"""(reckoned) One for each greeting, as fast as those may come; one a minute; and one for each
+folder when the room of its share is known first. Each only replaces the last one."""
 ROSTERS: Final = Rate("parts of rosters", 10, 3000)
 """(reckoned, not measured: no device sends them yet) A greeting brings one for each folder, as it
 brings a question for the index. A whole roster of 8,192 statements is 64 parts and counts 448 times

@@ -69,8 +69,8 @@ class Reports:
 
     def on_peer_greeted(self, device: DeviceKey) -> Outputs:
         """Tell the device, if it understands a report and shares a folder with us."""
-        links = self._peers.links_for(Capability.REPORTS, device)
-        if not links:
+        link = self._peers.link_for(Capability.REPORTS, device)
+        if link is None:
             return []
         proved = self._peers.by_key[device].proved
         rows = [
@@ -83,8 +83,7 @@ class Reports:
         word, why = self._peers.dialing(device)
         why = why[:MAX_TEXT_LETTERS]
         unix_ns = min(max(0, self._unix_ns()), MAX_UNIX_NS)  # a clock may stand before 1970
-        report = Report(self._program, unix_ns, word, why, rows)
-        return [Send(link, report) for link in links]
+        return [Send(link, Report(self._program, unix_ns, word, why, rows))]
 
     def on_share_measured(self, fact: ShareMeasured, now: float) -> Outputs:
         """The first figure of a folder is told at once to those who share it."""

@@ -80,8 +80,6 @@ def test_what_is_said_last_counts_whichever_link_is_slow(tmp_path: Path, last: W
     mesh.go_on(last)
     assert b.node.downloader.given_by(a.key) is None
     assert not b.folder.first_reading.is_reading(a.key)
-    report = b.agents.by_key[a.key].heard
-    assert report is not None and report.report.dialing == "connected"
     mesh.settle(5)
     assert a.tree() == b.tree() != {}
 

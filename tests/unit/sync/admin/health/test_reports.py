@@ -74,12 +74,12 @@ def test_who_greeted_us_hears_version_clock_state_room_and_how_we_dial(mesh: Mes
         assert row.free_bytes == pytest.approx(top.free_bytes(), rel=0.1)
 
 
-def test_it_is_told_once_a_minute_over_each_link_from_then_on(mesh: Mesh) -> None:
+def test_it_is_told_once_a_minute_from_then_on(mesh: Mesh) -> None:
     a, _ = pair(mesh)
     mesh.settle(REPORT_PERIOD_S)
     a.sent.clear()
     mesh.settle(10 * REPORT_PERIOD_S)
-    assert 16 <= len(reports(a)) <= 20
+    assert 8 <= len(reports(a)) <= 10
     assert {said.folders[0].state for said in reports(a)} == {"idle"}
 
 
@@ -150,7 +150,7 @@ def test_a_clock_that_stands_anywhere_gets_nobody_dropped(mesh: Mesh, started_ns
     a.take(TimePassed())
     while mesh.step():
         pass
-    send, _ = a.node.reports.on_peer_greeted(b.key)
+    (send,) = a.node.reports.on_peer_greeted(b.key)
     assert isinstance(send, Send) and isinstance(send.message, Report)
     assert decode(encode(send.message), Socket.CONTROL) == send.message
 
@@ -173,9 +173,8 @@ def test_a_stopped_folder_is_told_as_stopped(mesh: Mesh) -> None:
     a.take(FolderStopped(FOLDER, Stop(StopCause.INDEX_BROKEN, "it is broken")))
     while mesh.step():
         pass
-    send, again = a.node.reports.on_peer_greeted(b.key)
-    assert isinstance(send, Send) and isinstance(again, Send)
-    assert isinstance(send.message, Report) and send.message == again.message
+    (send,) = a.node.reports.on_peer_greeted(b.key)
+    assert isinstance(send, Send) and isinstance(send.message, Report)
     assert send.message.folders == [FolderReport(a.keys.tag, "stopped", None)]
 
 
