@@ -17,14 +17,13 @@ from msgspec.structs import replace
 from leftzmq.index.losses import Loss, loss
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import ANYBODY, Row, best_of
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.reconcile import Verdict, reconcile
 
 STEP_ROWS: Final = 4_000
-_OURS: Final = 1 << OUR_BIT
 
 
 class PlannedAction(Enum):
@@ -79,7 +78,7 @@ class PlanScope(Struct, frozen=True):
 
     @property
     def is_ours(self) -> bool:
-        return bool(self.mask & _OURS)
+        return bool(self.mask & OURS)
 
 
 class ChangePlan(Struct, frozen=True):

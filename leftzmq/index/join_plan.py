@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, best_of, ours_of
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
@@ -74,7 +74,7 @@ def fate_of(rows: Sequence[Row], swept: int, doomed: Collection[str]) -> Planned
     swept: bits of the index that count no more
     doomed: paths where a scan found what others had and deleted, which our index does not have
     """
-    planned = _planned(rows, ~(1 << OUR_BIT) & ~swept, doomed)
+    planned = _planned(rows, ~OURS & ~swept, doomed)
     return None if planned is None or planned.entry.kind is Kind.DIRECTORY else planned
 
 

@@ -5,11 +5,13 @@ Knows which state follows from which. Must not know rows (index/lefting_ledger d
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 from typing import Final
 
+from leftzmq.quick_enum import QuickEnum
 
-class LeftingState(Enum):
+
+class LeftingState(QuickEnum):
     """What is ours under one name. The values stand in the index."""
 
     FREE = "free"  # nothing: there is no row
@@ -22,7 +24,7 @@ class LeftingState(Enum):
     UNREAD = "unread"  # it was made, and its inode could not be read; is to be thrown away
 
 
-class LeftingMove(Enum):
+class LeftingMove(QuickEnum):
     """What happens to the name."""
 
     MEAN = auto()  # somebody is about to make one of this name

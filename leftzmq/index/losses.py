@@ -15,7 +15,7 @@ from typing import Final
 
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, best_of, counting, ours_of
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.loss import loses
@@ -53,7 +53,7 @@ class LossCount:
     only read the folder."""
 
     def __init__(self, reach: int, accepted: Accepted, readers: int = 0) -> None:
-        self._bits, self._accepted, self._readers = reach | 1 << OUR_BIT, accepted, readers
+        self._bits, self._accepted, self._readers = reach | OURS, accepted, readers
         self._after = b""
         self._lost: Counter[bytes] = Counter()
         self._moves_left = False  # the second pass: which contents live on

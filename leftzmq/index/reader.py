@@ -22,7 +22,7 @@ from leftzmq.index.rows import (
     row_of,
     unpack_scan,
 )
-from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OUR_BIT, PRIVATE_ROW, connect
+from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OURS, PRIVATE_ROW, connect
 from leftzmq.index.statements import among
 from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
@@ -347,7 +347,7 @@ class Reader:
         """The same for what other devices have and we lack: for the highest
         version of each path that this device keeps. What other devices of `silent` alone hold does
         not count."""
-        readers = silent & ~(1 << OUR_BIT)
+        readers = silent & ~OURS
         where, values = _at(path)
         return self._summed(
             f"FROM version AS v WHERE {where} AND seq IS NULL AND {_HIGHEST}",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
@@ -52,7 +52,7 @@ class Row(Struct, frozen=True, gc=False):
 
     @property
     def is_ours(self) -> bool:
-        return bool(self.holders >> OUR_BIT & 1)
+        return self.holders & OURS != 0
 
     @property
     def sort_key(self) -> bytes:
@@ -68,7 +68,10 @@ def counting(rows: Iterable[Row], readers: int) -> list[Row]:
 
 def ours_of(rows: Iterable[Row]) -> Row | None:
     """The row of the version that we have."""
-    return next((row for row in rows if row.is_ours), None)
+    for row in rows:  # asked a dozen times for each file that comes
+        if row.holders & OURS:
+            return row
+    return None
 
 
 def best_of(rows: Sequence[Row], holders: int) -> Row | None:
@@ -76,8 +79,11 @@ def best_of(rows: Sequence[Row], holders: int) -> Row | None:
     that leaps (tree/entry)."""
     row_of_ours = ours_of(rows)
     ours = row_of_ours.entry if row_of_ours else None
-    near = [row for row in rows if row.holders & holders and not row.entry.leaps(ours)]
-    return max(near, key=lambda row: row.entry.rank, default=None)
+    best: Row | None = None
+    for row in rows:
+        if row.holders & holders and not row.entry.leaps(ours):
+            best = row if best is None or row.entry.rank > best.entry.rank else best
+    return best
 
 
 def theirs_of(rows: Iterable[Row], content: bytes) -> Entry | None:

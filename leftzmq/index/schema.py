@@ -20,6 +20,7 @@ from leftzmq.tree.version import PRIVATE
 
 SCHEMA_VERSION: Final = 7
 OUR_BIT: Final = 0
+OURS: Final = 1 << OUR_BIT  # this device, as a set of devices
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
 """In `held`: the reason that means that nothing lies at the path."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from leftzmq.sync.actions import Tell
-from leftzmq.wire.local import Event, EventKind, Scalar, bounded, encode_event, fields_bytes
+from leftzmq.wire.local import Event, EventKind, Scalar, encode_event, fitted
 from leftzmq.wire.replies import EventsReply
 
 KEPT_EVENTS: Final = 1000
@@ -32,8 +32,8 @@ class EventLog:
     def note(self, kind: EventKind, fields: Mapping[str, Scalar], unix_time: float) -> Event:
         """Return the next event, with its fields cut to fit."""
         self._number += 1
-        event = Event(kind, self._number, unix_time, bounded(fields), self._began)
-        size = fields_bytes(event.fields)
+        said, size = fitted(fields)
+        event = Event(kind, self._number, unix_time, said, self._began)
         self._kept.append((event, size))
         self._bytes += size
         while len(self._kept) > KEPT_EVENTS or self._bytes > KEPT_BYTES:

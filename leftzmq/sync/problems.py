@@ -122,8 +122,10 @@ class Problems:
 
     def kind_of(self, path: str) -> ProblemKind | None:
         """Return the kind of a path's problem, kept or hidden. None: the path has no problem."""
-        kept = self._by_path.get(path)
-        return self._hidden.get(hash(path)) if kept is None else kept.problem.kind
+        kept = self._by_path.get(path) if self._by_path else None
+        if kept is not None:
+            return kept.problem.kind
+        return self._hidden.get(hash(path)) if self._hidden else None
 
     def show(self, problem: Problem) -> Outputs:
         """Show a problem. It is reported only if it is new, or of another kind than before."""

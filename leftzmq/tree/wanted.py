@@ -55,6 +55,8 @@ class Wanted:
 
     def _mark_of(self, path: str) -> str | None:
         """The longest marked path that `path` is or is in."""
+        if not self._marks:
+            return None  # as nearly everywhere
         at = path
         while at not in self._marks:
             if not at:

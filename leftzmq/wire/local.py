@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from enum import Enum
 from typing import Any, Final
 
 from msgspec import Struct
 
 from leftzmq.errors import Refusal, Refused
+from leftzmq.quick_enum import QuickEnum
 from leftzmq.wire.replies import ErrorReply
 from leftzmq.wire.strict import Frame, SizeLimits, pack, unpack
 
@@ -45,7 +45,7 @@ _REPLY_LIMITS: Final = SizeLimits(
 )
 
 
-class EventKind(Enum):
+class EventKind(QuickEnum):
     """What an agent reports to its monitors. The value is the topic to subscribe to."""
 
     SCAN = "scan"
@@ -97,12 +97,30 @@ def bounded(fields: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
     If they would not fit, every text is cut off at the same number of bytes, and ends in "...".
     """
-    said: dict[str, Scalar] = sayable(fields)
+    return fitted(fields)[0]
+
+
+def fitted(fields: Mapping[str, Scalar]) -> tuple[dict[str, Scalar], int]:
+    """Return the same, and the bytes that they take in an event, or an upper bound of them."""
     room = MAX_EVENT_BYTES - _EVENT_HEAD_BYTES
-    if fields_bytes(said) <= room:
-        return said
+    plain = _plain_bytes(fields)
+    if 0 <= plain <= room:
+        return dict(fields), plain
+    said: dict[str, Scalar] = sayable(fields)
+    if (most := fields_bytes(said)) <= room:
+        return said, most
     each = room // len(said) - _FIELD_BYTES
-    return {_cut(key, each // 2): _cut(value, each // 2) for key, value in said.items()}
+    cut = {_cut(key, each // 2): _cut(value, each // 2) for key, value in said.items()}
+    return cut, fields_bytes(cut)
+
+
+def _plain_bytes(fields: Mapping[str, Scalar]) -> int:
+    """Return the bytes of these fields in an event, if they can be said as they are; -1: they
+    cannot. Nearly all can, and one call into msgpack says so."""
+    try:
+        return len(pack(dict(fields)))
+    except (UnicodeEncodeError, OverflowError, TypeError):
+        return -1
 
 
 def fields_bytes(fields: Mapping[str, Scalar]) -> int:

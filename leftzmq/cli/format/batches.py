@@ -10,9 +10,9 @@ each folder and device, so memory is limited.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
+from leftzmq.quick_enum import QuickEnum
 from leftzmq.wire.local import Event, EventKind
 
 QUIET_S: Final = 0.7
@@ -27,7 +27,7 @@ MAX_WANTED: Final = 4096
 """Files whose time of being wanted is known; as many as the work window has tickets."""
 
 
-class What(Enum):
+class What(QuickEnum):
     """What a batch is about. The value is its word in the log."""
 
     FOUND = "found"  # by our own scanner

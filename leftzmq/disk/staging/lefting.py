@@ -28,6 +28,11 @@ HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting for a n
 
 def lefting_path(path: str) -> str:
     """The first choice for the path of the `.lefting` of `path`, in the same folder."""
+    # Asked several times for each file that comes: nearly all names are short, and of one byte a
+    # letter.
+    name_letters = len(path) - path.rfind("/") - 1
+    if path.isascii() and name_letters + len(LEFTING_SUFFIX) <= MAX_NAME_BYTES:
+        return path + LEFTING_SUFFIX
     return next(lefting_paths(path))
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from leftzmq.disk.scan.lying import Lying
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.sync.actions import Answer, Outputs, Work, declined
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import CountNotKept, LookWhatLies, LyingSeen, NotKeptCounted
@@ -63,7 +63,7 @@ class IgnoreQuestions:
     def ask_rules(self, asker: bytes, folder: Folder, after: str) -> Outputs:
         """Answer which rules hold, when a job has counted what is not kept. after: the path of a
         rule file; only those behind it are listed."""
-        nobody = folder.index_view.readers | folder.store.heads.swept_mask | 1 << OUR_BIT
+        nobody = folder.index_view.readers | folder.store.heads.swept_mask | OURS
         return [Work(CountNotKept(folder.id, self._asked(asker, folder, after), nobody))]
 
     def _asked(self, asker: bytes, folder: Folder, about: str) -> int:

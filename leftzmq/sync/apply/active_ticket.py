@@ -6,11 +6,12 @@ Knows which stage follows from which. Must not know what a ticket leads to.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import auto
 from typing import Final
 
 from msgspec import Struct
 
+from leftzmq.quick_enum import QuickEnum
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Operation, Staged
@@ -20,7 +21,7 @@ Account = tuple[int, bool]
 need bytes."""
 
 
-class TicketStage(Enum):
+class TicketStage(QuickEnum):
     """The stage of a ticket."""
 
     WANTED = auto()  # the downloader has it
@@ -29,7 +30,7 @@ class TicketStage(Enum):
     WAITING = auto()  # for a retry, a folder, a lock, or a look of the scheduler
 
 
-class TicketMove(Enum):
+class TicketMove(QuickEnum):
     """What happens to a ticket."""
 
     WANT = auto()  # its bytes are asked of the downloader

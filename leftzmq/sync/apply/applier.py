@@ -504,7 +504,8 @@ class Applier:
         """The bits of the reachable devices that have this version."""
         holders = 0
         for row in self._index_view.rows(wanted.path):
-            if row.entry.rank == wanted.rank or row.entry.same_content(wanted):
+            entry = row.entry
+            if entry is wanted or entry.rank == wanted.rank or entry.same_content(wanted):
                 holders |= row.holders
         return holders & self._index_view.reach
 

@@ -13,13 +13,12 @@ from leftzmq.index.change_ages import ChangeTimes
 from leftzmq.index.losses import Loss, loss
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, counting
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.sync.versions.peer_counts import PeerCounts
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
 
-_OURS: Final = 1 << OUR_BIT
 ROWS_A_TURN: Final = 256  # about 8 us each
 
 
@@ -70,9 +69,11 @@ class Counters:
                 continue
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
-            if row.is_ours and row.entry.is_private:
+            if not row.holders & OURS:
+                continue
+            if row.entry.is_private:
                 self.differs += sign
-            if not row.is_ours or row.entry.deleted:
+            if row.entry.deleted:
                 continue
             if row.entry.kind is Kind.FILE:
                 has_file = True
@@ -134,7 +135,7 @@ class Recount:
         for group in groups:
             self._count((), group, silent)
             self._after = group[-1].sort_key
-            if silent & _OURS and any(row.is_ours and not row.holders & ~silent for row in group):
+            if silent & OURS and any(row.is_ours and not row.holders & ~silent for row in group):
                 self.own.append(group[0].entry.path)
         return bool(groups)
 
@@ -159,6 +160,6 @@ def count(
 ) -> None:
     """The rows of one path change. Rows of readers alone count as acknowledgements only."""
     peer_counts.change(before, after, silent)
-    if silent and (readers := silent & ~_OURS):
+    if silent and (readers := silent & ~OURS):
         before, after = counting(before, readers), counting(after, readers)
     counters.change(before, after)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from leftzmq.index.change_ages import ChangeTimes
 from leftzmq.index.heads import Head
 from leftzmq.index.rows import Row, counting, ours_of
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS as OURS
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.author import Author
@@ -31,7 +31,6 @@ from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import folders_above, keys_below, path_of_key, sort_key
 from leftzmq.tree.version import Life
 
-OURS: Final = 1 << OUR_BIT
 _ACCEPTED: Final = "accepted"
 BELOW_AT_ONCE: Final = 4096
 MEMO_PATHS: Final = 8192  # about 1 KiB each

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from leftzmq.index.change_ages import ChangeAges, ChangeTimes
 from leftzmq.index.rows import ANYBODY, Row, row_bytes
+from leftzmq.index.schema import OURS
 
 
 class HeldCount(Struct, frozen=True):
@@ -95,7 +96,7 @@ class PeerCounts:
             _count(self._by_holders, row.holders, sign, row_bytes(row.entry))
             if row.apart:
                 _count(self._not_kept, row.holders, sign, row.entry.size)
-            elif row.is_ours:
+            elif row.holders & OURS:
                 ours = row
         if len(held) == 1 and ours is not None:  # nearly every path
             if ours.holders & ~silent and not ours.entry.is_private:

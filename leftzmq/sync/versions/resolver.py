@@ -508,7 +508,9 @@ class Resolver:
         first, known = entry, self._index_view.reach | OURS
         for row in rows:
             said = row.entry
-            if not row.holders & known or said.is_private or said.permissions is None:
+            if said is first or said.permissions is None:
+                continue
+            if not row.holders & known or said.is_private:
                 continue
             if (entry.deleted or not said.deleted) and not said.permissions.leaps(
                 first.permissions

@@ -129,6 +129,8 @@ def original_name(name: str) -> str:
 def is_rule_file(path: str) -> bool:
     """Whether `path` has the name of a rule file, or of a conflict copy of one. A `.gitignore`
     rules only below a `#left: gitignore`."""
+    if "ignore" not in path:
+        return False  # nearly every path, and asked several times for each
     return original_name(name_of(path)) in (LEFTIGNORE, GITIGNORE)
 
 

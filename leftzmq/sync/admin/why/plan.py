@@ -6,7 +6,6 @@ Knows who asks. Must not know what becomes of a path (index/change_plan does).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec import Struct
 
@@ -18,7 +17,7 @@ from leftzmq.index.change_plan import (
     PlannedCount,
     PlanScope,
 )
-from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.schema import OURS
 from leftzmq.sync.actions import Answer, Outputs, Work, declined
 from leftzmq.sync.admin.why.here import OF_PROBLEM
 from leftzmq.sync.admin.why.known import MembersOf, is_connected, names_of
@@ -28,8 +27,6 @@ from leftzmq.sync.jobs import ChangePlanRead, ReadChangePlan
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.wire.answers.why import PlanCount, PlanItem, PlanPage
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
-
-_OURS: Final = 1 << OUR_BIT
 
 
 class _ChangesAsked(Struct, frozen=True):
@@ -104,7 +101,7 @@ class ChangePlans:
     def _names(self, folder: Folder, members: Iterable[Peer], holders: int) -> str:
         heads = folder.store.heads
         names = [each for each in members if heads.head_of(each.key).mask & holders]
-        if holders & _OURS:
+        if holders & OURS:
             return self._our_name
         return names_of(names)
 
@@ -114,7 +111,7 @@ def for_us(folder: Folder) -> PlanScope:
     view = folder.index_view
     is_halted = bool(folder.hold.holds or folder.paused or not view.takes)
     return PlanScope(
-        mask=_OURS,
+        mask=OURS,
         nobody=view.readers | folder.store.heads.swept_mask,
         reach=0 if is_halted else view.reach,
         holds=folder.guard.holds_elsewhere,
