@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[2] / "leftzmq"
 # above wire, because it keeps the statements that wire decodes.
 ORDER = {
     "": (
-        ("crockford", "errors"),
+        ("crockford", "errors", "quick_enum"),
         ("bandwidth", "endpoint", "statedir", "tree"),
         ("content", "index"),
         ("config",),
