@@ -57,6 +57,7 @@ class Calls:
     wrote: called with each inode that the agent wrote to
     gone:  called with each inode whose last name the agent removed
     takes: called with (folder, name, inode) for each name that the agent is about to move or remove
+    respells: the same for a name that it is about to spell otherwise, where it stays
     alters: called with each inode whose attributes the agent is about to change
     """
 
@@ -69,6 +70,7 @@ class Calls:
         self.wrote: Callable[[Inode], None] = lambda inode: None
         self.gone: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
         self.takes: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
+        self.respells: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
         self.alters: Callable[[Inode], None] = lambda inode: None
 
     def call(self, what: str, path: str = "") -> None:
@@ -332,7 +334,7 @@ class SimFolder(_Handle):
         self._call("respell", name)
         inode, over = self._there(raw), self.inode.children.get(self._called(new))
         assert over in (None, inode), "it would overwrite another file"
-        self._calls.takes(self.inode, self._called(raw), inode)
+        self._calls.respells(self.inode, self._called(raw), inode)
         self._disk.change((self.inode, self._called(raw), None), (self.inode, new, inode))
         self._calls.named(self.inode, new, inode)
 

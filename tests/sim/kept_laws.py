@@ -461,12 +461,16 @@ class Witness:
             for below, each in device.hands.below(path) if inode.children else ():
                 must_not("took along", below, each.kind)
 
+        def respells(folder: Inode, name: bytes, inode: Inode) -> None:
+            # What is in a folder stays in it, ignored or not, as where a user respelled it.
+            must_not("respelled", path_of(folder, name), inode.kind)
+
         def alters(inode: Inode) -> None:
             for folder, name in inode.where:
                 must_not("altered", path_of(folder, name), inode.kind)
 
         names = calls.named
-        calls.named, calls.takes, calls.alters = named, takes, alters
+        calls.named, calls.takes, calls.respells, calls.alters = named, takes, respells, alters
 
     # ---- at the end ---------------------------------------------------------------------------
 

@@ -154,4 +154,4 @@ class Witness:
                 must_not("altered", folder, name)
 
         names = calls.named
-        calls.named, calls.takes, calls.alters = named, takes, alters
+        calls.named, calls.takes, calls.respells, calls.alters = named, takes, takes, alters
