@@ -211,8 +211,8 @@ class Keeping:
         return [*self._show_all_faults(), *self.much.start(), *self._look_for_gone()]
 
     def _look_for_gone(self) -> Outputs:
-        """An earlier life ended while files of rules ruled on that were gone. If their folder is
-        gone, too, no walk passes them."""
+        """Files of rules may be gone: an earlier life ended while they ruled on, or they went while
+        their folder was ignored. If their folder is gone, too, no walk passes them."""
         files = [path for path, _, _ in self._store.rule_files()]
         known = self._store.scan_keys(files)
         gone = tuple(path for path in files if path not in known)
@@ -338,6 +338,7 @@ class Keeping:
             self._first_walk_comes = False
             out += self._told(judging)
             out += self._nothing_wrong_where_ignored()
+            out += self._look_for_gone()
             taken = judging.taken(self._index_view.counters.files)
             out += self.much.judged(taken, judging.watched_files)
             if not self._to_judge:

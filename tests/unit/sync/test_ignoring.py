@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.disk.scan.sighting import RulesRead
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import (
     FoundDeleted,
@@ -623,6 +624,24 @@ def test_rules_that_are_removed_first_with_their_folder_do_not_tell_what_they_ig
     quiet(mesh)
     assert names(a) == names(b) == set()
     assert not any(b"secret" in path.name.encode() for path in (b.share / ".left").rglob("*"))
+
+
+def test_rules_whose_folder_got_another_name_rule_no_more_when_it_is_kept_again(
+    mesh: Mesh, b: Device
+) -> None:
+    """A disk that folds names had them along with a folder that others spelled otherwise; where
+    they were, all was ignored by then. No walk passes a folder that is not there."""
+    b.write("there/.leftignore", b"x")
+    quiet(mesh)
+    keeping = b.folder.keeping
+    ((path, key, data),) = b.store.rule_files()
+    gone = RulesRead("gone/b/.leftignore", key, data, keeping.rules.file(path))
+    keeping.on_rules_read([gone], mesh.now)
+    local(mesh, b, "gone/")
+    assert keeping.rules.file(gone.path) is not None
+    local(mesh, b)
+    mesh.settle()
+    assert keeping.rules.file(gone.path) is None and keeping.rules.file(path) is not None
 
 
 def test_a_file_that_is_being_received_and_becomes_ignored_is_not_put_there(
