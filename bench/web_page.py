@@ -3,8 +3,9 @@
 usage: python bench/web_page.py [--tabs N] [--events-s N] [--seconds S]
 Prints one JSON line. start_ms: from the start of the process to its address. rss_mib: of it, alone
 and after the load. edit_ms: an edit of 4 KiB on A until it is under its name on B (median, 90th
-percentile), under a load of so many new files a second on A: first with no page, then with N open
-pages and one question for `/readyz` a second. agent_mib: the growth of A's memory in each part.
+percentile), while new files on A give B about so many events a second: first with no page, then
+with N open pages of B and one question for `/readyz` a second. agent_mib: the growth of B's memory
+in each part. events_s: how many events B told.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from edit_latency import figures
 from shares import stands
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.transport.ipc.client import ask
 
 PAUSE_S = 0.25
+EVENTS_A_FILE = 3  # of the agent that gets it: wanted, about to get its name, here
 LONGEST_S = 60.0
 
 
@@ -109,7 +112,14 @@ def edits(a: Actor, b: Actor, seconds: float) -> dict[str, float]:
     return figures(found)
 
 
-def measured(tabs: int, rate: int, seconds: float) -> dict[str, object]:
+def last_event(agent: Actor) -> int:
+    """The number of the last event that the agent told."""
+    events = ask(agent.state, "events", {"after": 0})["events"]
+    return int(events[-1][1]) if events else 0
+
+
+def measured(tabs: int, events_s: int, seconds: float) -> dict[str, object]:
+    rate = events_s // EVENTS_A_FILE
     result: dict[str, object] = {"tabs": tabs, "files_a_second": rate}
     with Stage(names="AB") as stage:
         a, b = stage.actors
@@ -119,7 +129,7 @@ def measured(tabs: int, rate: int, seconds: float) -> dict[str, object]:
         (a.share / "edited").write_bytes(b"x")
         began = time.monotonic()
         command = [sys.executable, "-m", "leftzmq.cli.admin", "web", "--port", "0"]
-        config = ["-c", str(a.home / "peer.toml")]
+        config = ["-c", str(b.home / "peer.toml")]
         web = subprocess.Popen([*command, *config], stdout=subprocess.PIPE, text=True)
         assert web.stdout is not None
         address, _, token = web.stdout.readline().strip().partition("?token=")
@@ -127,7 +137,7 @@ def measured(tabs: int, rate: int, seconds: float) -> dict[str, object]:
         result["rss_mib"] = [mib(web.pid)]
         try:
             for name in ("no page", "pages"):
-                before = mib(a.pid)
+                before, told = mib(b.pid), last_event(b)
                 with files_a_second(a.share / name.replace(" ", "-"), rate):
                     if name == "no page":
                         found = edits(a, b, seconds)
@@ -135,8 +145,9 @@ def measured(tabs: int, rate: int, seconds: float) -> dict[str, object]:
                         with pages(address, token, tabs) as came:
                             found = edits(a, b, seconds)
                         result["stream_kib_s"] = round(came[0] / seconds / 1024)
-                grown = round(mib(a.pid) - before, 1)
-                result[name] = {**found, "agent_mib": grown}
+                grown = round(mib(b.pid) - before, 1)
+                told = round((last_event(b) - told) / seconds)
+                result[name] = {**found, "agent_mib": grown, "events_s": told}
             result["rss_mib"] = [*result["rss_mib"], mib(web.pid)]  # type: ignore[misc]
             ticks = sum(map(int, Path(f"/proc/{web.pid}/stat").read_text().split()[13:15]))
             result["web_cpu_s"] = round(ticks / os.sysconf("SC_CLK_TCK"), 1)
