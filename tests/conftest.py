@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.cli.demo import stage
+from tests.helpers import processes
 from tests.helpers.mesh import Mesh
 
 TESTS = Path(__file__).parent
@@ -29,11 +31,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The paths of tests are long: the short paths for their sockets (leftzmq/statedir) are removed
-    with the run."""
+    with the run. The agents of a stage are forked."""
     config.stash[BEFORE] = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="lzq-")
     if (worker := getattr(config, "workerinput", None)) is not None:
         ports_of(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
+    stage.start_process = processes.start
     by_workers = getattr(config.option, "tx", None) and not config.option.file_or_dir
     if by_workers and not sys.dont_write_bytecode and not (TESTS / "unit/__pycache__").exists():
         compile_once()
@@ -42,8 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def ports_of(number: int, count: int) -> None:
     """Each worker has ports of its own. What one of them chose for an agent, which is not started
     yet or is stopped for a moment, another one would find free."""
-    from leftzmq.cli.demo import stage
-
     stage.PORTS = stage.PORTS[number::count]
 
 
@@ -61,6 +62,7 @@ def compile_once() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    processes.end()
     shutil.rmtree(os.environ.pop("XDG_RUNTIME_DIR"), ignore_errors=True)
     if (before := config.stash[BEFORE]) is not None:
         os.environ["XDG_RUNTIME_DIR"] = before

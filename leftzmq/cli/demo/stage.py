@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Protocol
 
 from leftzmq.cli.demo.keeper import AGENT, Keeper, clear
 from leftzmq.errors import AgentAway, LeftError, NotStarted
@@ -47,6 +47,23 @@ key     = "{key}"
 """
 
 
+class Process(Protocol):
+    """An agent's process: what a stage uses of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> IO[str] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+start_process: Callable[..., Process] = subprocess.Popen
+"""How the process of an agent is started. Tests have another way, which takes the same words."""
+
+
 class Actor:
     """One device of the story. within: the command that starts its agent, if any."""
 
@@ -62,7 +79,7 @@ class Actor:
         self._within = within
         self.share = home / "share"
         self.state = home / "state"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
         home.mkdir()
         make_state_dir(self.state)
         pair = device_key.load_or_make(device_key_file(self.state))
@@ -87,7 +104,7 @@ class Actor:
         """Start the agent and wait for its `ready`."""
         with (self.home / "log").open("a") as log:
             config = str(self.home / "peer.toml")
-            self._process = subprocess.Popen(
+            self._process = start_process(
                 [*self._within, sys.executable, "-m", AGENT, "-c", config],
                 stdout=subprocess.PIPE,
                 stderr=log,
