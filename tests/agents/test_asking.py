@@ -6,7 +6,6 @@ import os
 import re
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers import processes
 from tests.helpers.machines import DEADLINE_S, Machine, soon
 
 QUESTION = "Let it in? [y/N] "
@@ -82,10 +82,10 @@ def terminal(a: Machine) -> Iterator[Callable[..., Terminal]]:
 
 
 @pytest.fixture
-def joining() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    made: list[subprocess.Popen[str]] = []
+def joining() -> Iterator[Callable[..., processes.Process[str]]]:
+    made: list[processes.Process[str]] = []
 
-    def start(machine: Machine, code: str, *options: str) -> subprocess.Popen[str]:
+    def start(machine: Machine, code: str, *options: str) -> processes.Process[str]:
         made.append(machine.start("join", code, "here", *options))
         return made[-1]
 
@@ -95,7 +95,7 @@ def joining() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         one.communicate()
 
 
-def ended(joining: subprocess.Popen[str], code: int = 0) -> str:
+def ended(joining: processes.Process[str], code: int = 0) -> str:
     said, _ = joining.communicate(timeout=DEADLINE_S)
     print(said)
     assert joining.returncode == code, said
@@ -118,7 +118,7 @@ def test_a_device_comes_in_after_a_y_and_what_was_typed_before_is_none(
     a: Machine,
     b: Machine,
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     a.write("notes/f", b"bytes")
     screen = terminal()
@@ -143,7 +143,7 @@ def test_enter_alone_is_a_no_and_it_can_be_taken_back(
     a: Machine,
     b: Machine,
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     screen = terminal()
     joins = joining(b, screen.code)
@@ -166,7 +166,7 @@ def test_two_that_wait_are_asked_about_one_after_the_other(
     b: Machine,
     machines: Callable[[str], Machine],
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     c = machines("gamma")
     screen = terminal()
@@ -189,7 +189,7 @@ def test_one_is_asked_about_while_another_one_gets_its_files(
     b: Machine,
     machines: Callable[[str], Machine],
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     """The first one's agent is stopped, so its first sync does not end."""
     c = machines("gamma")
@@ -214,7 +214,7 @@ def test_a_question_that_needs_no_answer_any_more_ends(
     a: Machine,
     b: Machine,
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
     end: str,
 ) -> None:
     screen = terminal("--ttl", "6s" if end == "time" else "10m")
@@ -238,7 +238,7 @@ def test_ctrl_c_at_the_question_leaves_the_invitation_open(
     a: Machine,
     b: Machine,
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     screen = terminal()
     joins = joining(b, screen.code)
@@ -257,7 +257,7 @@ def test_who_waits_is_listed_and_let_in_by_name_or_key(
     a: Machine,
     b: Machine,
     machines: Callable[[str], Machine],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     other = machines("gamma")
     other.config.write_text(other.config.read_text().replace('"gamma"', '"beta"'))
@@ -282,7 +282,7 @@ def test_who_waits_is_listed_and_let_in_by_name_or_key(
 
 @pytest.mark.long
 def test_a_command_without_a_terminal_says_which_one_answers(
-    a: Machine, b: Machine, joining: Callable[..., subprocess.Popen[str]]
+    a: Machine, b: Machine, joining: Callable[..., processes.Process[str]]
 ) -> None:
     said = a.does(*SHARE, "--no-wait")
     assert "invite allow NAME|KEY" in said
@@ -302,7 +302,7 @@ def test_a_command_without_a_terminal_says_which_one_answers(
 
 @pytest.mark.long
 def test_who_waits_goes_on_after_the_inviters_agent_was_killed_and_a_yes_holds(
-    a: Machine, b: Machine, joining: Callable[..., subprocess.Popen[str]]
+    a: Machine, b: Machine, joining: Callable[..., processes.Process[str]]
 ) -> None:
     joins = joining(b, invites(a))
     soon(lambda: waiting(a))
@@ -320,7 +320,7 @@ def test_who_waits_goes_on_after_the_inviters_agent_was_killed_and_a_yes_holds(
 
 @pytest.mark.long
 def test_a_joiner_that_is_interrupted_leaves_nothing_and_may_come_again(
-    a: Machine, b: Machine, joining: Callable[..., subprocess.Popen[str]]
+    a: Machine, b: Machine, joining: Callable[..., processes.Process[str]]
 ) -> None:
     code = invites(a)
     joins = joining(b, code)
@@ -337,7 +337,7 @@ def test_a_joiner_that_is_interrupted_leaves_nothing_and_may_come_again(
 def test_words_lead_to_the_same_question_and_their_code_is_said_to_who_gives_up(
     b: Machine,
     terminal: Callable[..., Terminal],
-    joining: Callable[..., subprocess.Popen[str]],
+    joining: Callable[..., processes.Process[str]],
 ) -> None:
     screen = terminal()
     found = re.search(r"leftzmq join (\d [a-z-]+@localhost\S*)", screen.said)

@@ -12,6 +12,7 @@ import pytest
 
 from leftzmq import __version__
 from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
+from tests.helpers import processes
 
 DEADLINE_S = 20.0
 Found = dict[tuple[str, str], dict[str, str]]
@@ -19,7 +20,7 @@ Found = dict[tuple[str, str], dict[str, str]]
 
 def types(actor: Actor, *words: str, columns: int = 80) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "leftzmq.cli.admin", *words]
-    done = subprocess.run(
+    done = processes.run(
         [*command, "-c", str(actor.home / "peer.toml")],
         capture_output=True,
         text=True,

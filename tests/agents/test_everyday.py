@@ -18,6 +18,7 @@ from leftzmq.cli.demo.capture import Capture, can_capture
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.content.key_text import read_key
 from leftzmq.errors import Refusal
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 
@@ -30,12 +31,12 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
 
 
-def run(module: str, *arguments: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return processes.run(
         [sys.executable, "-m", f"leftzmq.cli.{module}", *arguments],
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=20,
     )
 
 
@@ -276,7 +277,7 @@ def test_a_monitor_that_comes_late_tells_what_happened_and_what_happens(stage: S
     told = stage.home / "told"
     with told.open("w") as out:
         command = [sys.executable, "-m", "leftzmq.cli.monitor", "-c", config(a), "--json"]
-        monitor = subprocess.Popen([*command, "--kind", "scan"], stdout=out)
+        monitor = processes.start([*command, "--kind", "scan"], stdout=out)
     try:
         assert wait_until(lambda: "before" in told.read_text(), DEADLINE_S)
         (a.share / "after").write_bytes(b"x")
@@ -291,7 +292,8 @@ def test_a_monitor_that_comes_late_tells_what_happened_and_what_happens(stage: S
 
 
 def test_the_story_runs_to_its_end() -> None:
-    told = run("admin", "demo", "--json", "--size", "64M", timeout=200)
+    command = [sys.executable, "-m", "leftzmq.cli.admin", "demo", "--json", "--size", "64M"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert told.returncode == 0, told.stderr
     story = json.loads(told.stdout)
     assert story["ok"] and [step["number"] for step in story["steps"]] == [1, 2, 3, 4, 5, 6, 7]

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from tests.helpers import processes
 
 DEADLINE_S = 20.0
 MODULE = "web/node_modules/deep/x.js"
@@ -17,7 +18,7 @@ MODULE = "web/node_modules/deep/x.js"
 def run(actor: Actor, *words: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "leftzmq.cli.admin", *words]
     command += ["-c", str(actor.home / "peer.toml")]
-    done = subprocess.run(
+    done = processes.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
     )
     assert "Traceback" not in done.stdout, done.stdout

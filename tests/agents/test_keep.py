@@ -9,6 +9,7 @@ import sys
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.sync.guard.threshold import ALLOWED_SHARE
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 
@@ -16,7 +17,7 @@ DEADLINE_S = 30.0
 def leftzmq(actor: Actor, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "leftzmq.cli.admin", *arguments]
     command += ["-c", str(actor.home / "peer.toml")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return processes.run(command, capture_output=True, text=True, timeout=60)
 
 
 def done(actor: Actor, *arguments: str) -> str:

@@ -22,6 +22,7 @@ import pytest
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.errors import AgentAway
 from leftzmq.transport.ipc.client import ask
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 STOP_S = 2.0
@@ -165,11 +166,11 @@ def test_an_error_at_the_start_is_said_where_it_can_be(stage: Stage) -> None:
     """And where it cannot, the code says it, at once."""
     a = stage.actors[0]
     command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", f"{a.home}/none.toml"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    ran = processes.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
     assert ran.returncode == 2 and ran.stderr.startswith("leftzmq-agent: ")
     reads, writes = unread()
     os.write(writes, bytes(PIPE_BYTES))
-    assert subprocess.run(command, stderr=writes, timeout=DEADLINE_S).returncode == 2
+    assert processes.run(command, stderr=writes, timeout=DEADLINE_S).returncode == 2
     os.close(reads)
     os.close(writes)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.tree.conflict import CONFLICT_MARK
+from tests.helpers import processes
 
 DEADLINE_S = 20
 
@@ -47,7 +47,7 @@ def keeps(actor: Actor, perms: str) -> None:
 def adopt(actor: Actor, *arguments: str) -> tuple[int, str]:
     """Exit code, and all that is printed."""
     config = str(actor.home / "peer.toml")
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", "leftzmq.cli.admin", "modes", "adopt", *arguments, "-c", config],
         capture_output=True,
         text=True,

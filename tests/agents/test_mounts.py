@@ -15,6 +15,7 @@ import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.transport.ipc.client import ask
+from tests.helpers import processes
 from tests.helpers.listing import files_in
 
 DEADLINE_S = 30.0
@@ -113,7 +114,7 @@ def adopting(actor: Actor) -> Iterator[None]:
     config = str(actor.home / "peer.toml")
     command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", config, "--adopt", "share"]
     with (actor.home / "log").open("a") as log:
-        agent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        agent = processes.start(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert agent.stdout is not None and agent.stdout.readline().startswith("ready ")
         yield

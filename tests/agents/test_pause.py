@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from tests.helpers import processes
 
 DEADLINE_S = 20.0
 QUIET_S = 1.0
@@ -31,8 +32,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def types(actor: Actor, *words: str) -> subprocess.CompletedProcess[str]:
     config = str(actor.home / "peer.toml")
-    command = [sys.executable, "-c", "from leftzmq.cli.admin import main; raise SystemExit(main())"]
-    return subprocess.run(
+    command = [sys.executable, "-m", "leftzmq.cli.admin"]
+    return processes.run(
         [*command, words[0], "-c", config, *words[1:]], capture_output=True, text=True, timeout=60
     )
 

@@ -16,6 +16,7 @@ import pytest
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.config import load_device
 from leftzmq.transport.ipc.client import ask
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 ANOTHER_FOLDER = """
@@ -29,7 +30,7 @@ secret = "{secret}"
 def refused(actor: Actor) -> subprocess.CompletedProcess[str]:
     """Start its agent, which is to end by itself."""
     command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", str(actor.home / "peer.toml")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+    return processes.run(command, capture_output=True, text=True, timeout=20)
 
 
 def add(actor: Actor, text: str) -> None:

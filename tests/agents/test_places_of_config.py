@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from leftzmq.cli.demo.stage import free_ports, wait_until
 from leftzmq.config import config_file, load_device, make_config
 from leftzmq.errors import AgentAway
 from leftzmq.transport.ipc.client import ask
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 
@@ -27,13 +27,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def agent(home: Path) -> Iterator[subprocess.Popen[str]]:
+def agent(home: Path) -> Iterator[processes.Process[str]]:
     """One whose peer.toml is the first one, as it was made."""
     (port,) = free_ports(1)
     make_config(config_file(None), "alpha", f"tcp://127.0.0.1:{port}")
     command = [sys.executable, "-m", "leftzmq.cli.agent"]
     with (home / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, text=True)
+        process = processes.start(command, stdout=log, stderr=log, text=True)
     yield process
     process.terminate()
     process.wait()
@@ -48,12 +48,12 @@ def answers() -> bool:
 
 def run(module: str, *words: str) -> tuple[int, str]:
     command = [sys.executable, "-m", f"leftzmq.cli.{module}", *words]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    ran = processes.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
     return ran.returncode, ran.stdout + ran.stderr
 
 
 def test_an_agent_without_a_folder_runs_and_every_command_says_so(
-    home: Path, agent: subprocess.Popen[str]
+    home: Path, agent: processes.Process[str]
 ) -> None:
     assert wait_until(answers, DEADLINE_S), (home / "log").read_text()
     log = (home / "log").read_text()

@@ -17,6 +17,7 @@ import pytest
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.statedir import index_file, make_secret
 from leftzmq.transport.ipc.client import ask
+from tests.helpers import processes
 
 DEADLINE_S = 20.0
 
@@ -31,7 +32,7 @@ def config(actor: Actor) -> Path:
 
 def run(actor: Actor, *words: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "leftzmq.cli.admin", *words, "-c", str(config(actor))]
-    done = subprocess.run(
+    done = processes.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
     )
     assert "Traceback" not in done.stdout

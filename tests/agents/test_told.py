@@ -4,7 +4,6 @@ what to do about it."""
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pytest
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.content.key_text import key_text
 from leftzmq.transport.ipc.client import ask
+from tests.helpers import processes
 
 DEADLINE_S = 20.0
 Reply = dict[str, Any]
@@ -48,7 +48,7 @@ def soon(what: Callable[[], object], wanted: object) -> None:
 
 def shown(actor: Actor) -> str:
     command = [sys.executable, "-m", "leftzmq.cli.admin", "status", "-c", str(config(actor))]
-    out = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    out = processes.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
     return out.stdout
 
 

@@ -23,6 +23,7 @@ from leftzmq.cli.service.process import stop
 from leftzmq.config import config_file, make_config
 from leftzmq.errors import AgentAway, LeftError
 from leftzmq.statedir import lock_holder, make_state_dir
+from tests.helpers import processes
 
 DEADLINE_S = 40.0
 HOLDER = """
@@ -93,8 +94,8 @@ class User:
         lines = (self.fake / "calls").read_text().splitlines()
         return [line for line in lines if "show" not in line]
 
-    def start(self, *words: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def start(self, *words: str, pass_fds: tuple[int, ...] = ()) -> processes.Process[str]:
+        return processes.start(
             [sys.executable, "-m", "leftzmq.cli.admin", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -210,7 +211,7 @@ def test_of_two_at_once_one_starts_it_and_both_say_so(user: User) -> None:
 @pytest.mark.long
 def test_one_that_was_started_by_hand_meanwhile_counts(user: User) -> None:
     command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", str(user.file)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
+    with processes.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
         assert wait_until(lambda: lock_holder(user.state) == agent.pid, DEADLINE_S)
         code, said = user.run("up")
         assert (code, said) == (0, f"an agent of alpha runs already (process {agent.pid})\n")

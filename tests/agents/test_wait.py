@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 
@@ -27,7 +28,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def wait(actor: Actor, *words: str) -> subprocess.CompletedProcess[str]:
     config = str(actor.home / "peer.toml")
     command = [sys.executable, "-m", "leftzmq.cli.admin", "wait", "-c", config, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=2 * DEADLINE_S)
+    return processes.run(command, capture_output=True, text=True, timeout=2 * DEADLINE_S)
 
 
 def test_wait_names_who_is_behind_and_passes_over_what_is_never_synced(stage: Stage) -> None:
@@ -76,7 +77,7 @@ def test_names_that_do_not_exist_are_errors(stage: Stage) -> None:
 @pytest.mark.parametrize("typed", ["abc", "-1", "nan", "inf", "1e400", ""])
 def test_a_timeout_that_is_none_is_a_usage_error(typed: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "leftzmq.cli.admin", "wait", "-c", str(tmp_path / "peer.toml")]
-    refused = subprocess.run(
+    refused = processes.run(
         [*command, f"--timeout={typed}"], capture_output=True, text=True, timeout=20, check=False
     )
     assert refused.returncode == 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 
 from leftzmq.cli.demo.stage import Stage
 from tests.agents.test_ignoring import comes, configure, run, said, write
+from tests.helpers import processes
 
 
 def test_why_and_plan_from_the_first_to_the_last(stage: Stage) -> None:
@@ -73,7 +73,7 @@ def test_lines_fit_the_terminal(stage: Stage) -> None:
     for columns in (60, 80, 120):
         command = [sys.executable, "-m", "leftzmq.cli.admin", "why", name]
         command += ["-c", str(a.home / "peer.toml")]
-        done = subprocess.run(
+        done = processes.run(
             command, capture_output=True, text=True, env=os.environ | {"COLUMNS": str(columns)}
         )
         assert "ignored" in done.stdout and "what to do: change that rule" in done.stdout

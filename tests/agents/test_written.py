@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from tests.helpers import processes
 
 DEADLINE_S = 30.0
 PATIENCE_S = 2.0
@@ -34,7 +35,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def admin(actor: Actor, *arguments: str) -> subprocess.CompletedProcess[str]:
     config = str(actor.home / "peer.toml")
-    return subprocess.run(
+    return processes.run(
         [sys.executable, "-m", "leftzmq.cli.admin", *arguments, "-c", config],
         capture_output=True,
         text=True,

@@ -29,6 +29,7 @@ import zmq
 
 from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
 from leftzmq.statedir import ipc_endpoints, make_secret
+from tests.helpers import processes
 
 MIB: Final = 1 << 20
 EDIT_BYTES: Final = 4096
@@ -398,7 +399,7 @@ def run_status(actor: Actor) -> str:
 def ended(words: Sequence[str]) -> str:
     began = time.monotonic()
     try:
-        done = subprocess.run(
+        done = processes.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_S, check=False
         )
     except subprocess.TimeoutExpired:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from leftzmq.cli.demo.stage import free_ports, wait_until
+from tests.helpers import processes
 
 DEADLINE_S = 40.0
 SOON_S = 20.0
@@ -50,8 +51,8 @@ class Machine:
 
     def start(
         self, *words: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.PIPE
-    ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    ) -> processes.Process[str]:
+        return processes.start(
             [sys.executable, "-m", "leftzmq.cli.admin", *words],
             stdin=stdin,
             stdout=stdout,

@@ -36,7 +36,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 MODULES: Final = ("leftzmq.cli.agent", "leftzmq.cli.admin", "leftzmq.cli.monitor")
 """What a child may become. Not leftzmq.cli.start, which does things at its import."""
@@ -174,15 +174,20 @@ def _show_words(words: list[str]) -> None:
 
 def _renew_streams() -> None:
     """Open the standard streams as Python does when it begins."""
-    sys.stdin = sys.__stdin__ = _opened(0, "r", sys.stdin)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _opened(1, "w", sys.stdout)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _opened(2, "w", sys.stderr)  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = _opened(0, sys.stdin)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _opened(1, sys.stdout)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _opened(2, sys.stderr)  # type: ignore[misc]
 
 
-def _opened(number: int, mode: str, before: TextIO) -> io.TextIOWrapper:
-    binary = open(number, f"{mode}b", closefd=False)  # noqa: SIM115
-    at_once = number == 2 or (mode == "w" and os.isatty(number))
-    return io.TextIOWrapper(binary, before.encoding, before.errors, "\n", line_buffering=at_once)
+def _opened(number: int, before: Any) -> io.TextIOWrapper:
+    at_once = before.write_through  # PYTHONUNBUFFERED
+    buffering = 0 if at_once and before.mode == "w" else -1
+    binary: Any = open(number, f"{before.mode}b", buffering, closefd=False)  # noqa: SIM115
+    getattr(binary, "raw", binary).name = before.name
+    by_line = not at_once and (number == 2 or os.isatty(number))
+    text: Any = io.TextIOWrapper(binary, before.encoding, before.errors, "\n", by_line, at_once)
+    text.mode = before.mode
+    return text  # type: ignore[no-any-return]
 
 
 def run(module: str) -> int:

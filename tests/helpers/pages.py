@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from leftzmq.cli.demo.stage import Actor
+from tests.helpers import processes
 from tests.helpers.web import TOKEN, FakeAgent, Site, served
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -34,7 +35,7 @@ class WebProcess:
 
     def __init__(self, config: Path, *words: str) -> None:
         command = [sys.executable, "-m", "leftzmq.cli.admin", "web", "-c", str(config)]
-        self.process = subprocess.Popen(
+        self.process = processes.start(
             [*command, "--port", "0", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -55,9 +55,13 @@ Command: TypeAlias = Sequence["str | os.PathLike[str]"]
 class Forked(Generic[AnyStr]):
     """A process that the nursery forked. It has the part of Popen's interface that tests use."""
 
+    stdin: IO[AnyStr] | None
+    stdout: IO[AnyStr] | None
+    stderr: IO[AnyStr] | None
+
     def __init__(self, nursery: _Nursery, args: Command, options: Mapping[str, Any]) -> None:
         self.args = args
-        self.returncode: int | None = None
+        self.returncode: int | Any = None  # as Popen has it: None while it runs
         self._lock = threading.Lock()
         self._unsent: memoryview | None = None
         self._heard: dict[IO[AnyStr], bytearray] = {}
@@ -359,7 +363,9 @@ def _can_be_forked(command: Command, options: Mapping[str, Any]) -> bool:
 
 
 def _birth(command: Command, options: Mapping[str, Any]) -> Birth:
-    env = options.get("env")
+    env = options.get(
+        "env"
+    )  # None: what Python knows of. An exec also hands over what C alone set.
     return Birth(
         words=_words(command),
         env=dict(os.environ if env is None else env),

@@ -29,6 +29,7 @@ from leftzmq.cli.format.event_lines import batch_text, line, size_text
 from leftzmq.cli.log import LEVELS, Level, Log, level_of
 from leftzmq.errors import Problem, ProblemKind, StopCause, counted
 from leftzmq.wire.local import Event, EventKind
+from tests.helpers import processes
 
 pytestmark = pytest.mark.slow
 
@@ -333,7 +334,7 @@ def on_a_terminal(actor: Actor, module: str, *words: str, until: str, **more: st
     environment |= {"TERM": "xterm-256color"} | more
     command = [sys.executable, "-m", f"leftzmq.cli.{module}", *words]
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = processes.start(
         [*command, "-c", str(actor.home / "peer.toml")],
         stdin=subprocess.DEVNULL,
         stdout=theirs,
@@ -415,7 +416,7 @@ def test_an_agent_logs_json_at_the_level_that_it_is_told(tmp_path: Path) -> None
         (a.share).mkdir()
         (a.share / "f").write_bytes(b"12345")
         log = (a.home / "log").open("w+")
-        process = subprocess.Popen(
+        process = processes.start(
             [*command, "--log-json", "--log-level", "info"], stdout=log, stderr=log
         )
         try:
@@ -426,8 +427,8 @@ def test_an_agent_logs_json_at_the_level_that_it_is_told(tmp_path: Path) -> None
             log.close()
         said = [json.loads(each) for each in a.log_tail(99).splitlines() if each[:1] == "{"]
         assert [each["event"] for each in said] == ["ready", "found", "stopped"]
-        ran = subprocess.run([*command, "--log-level", "loud"], capture_output=True, text=True)
+        ran = processes.run([*command, "--log-level", "loud"], capture_output=True, text=True)
         assert ran.returncode == 2 and "'debug', 'info', 'warning', 'error'" in ran.stderr
         (a.home / "peer.toml").write_text("x")
-        ran = subprocess.run([*command, "--log-json"], capture_output=True, text=True)
+        ran = processes.run([*command, "--log-json"], capture_output=True, text=True)
         assert ran.returncode == 2 and json.loads(ran.stderr)["event"] == "error"

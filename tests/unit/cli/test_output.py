@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from tests.helpers import processes
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +111,7 @@ def output(agent: Actor, words: list[str], **environment: str) -> bytes:
     module, *arguments = words
     command = [sys.executable, "-m", f"leftzmq.cli.{module}", *arguments]
     command += ["-c", str(agent.home / "peer.toml")]
-    process = subprocess.Popen(
+    process = processes.start(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | environment
     )
     assert process.stdout is not None and process.stderr is not None
@@ -195,7 +196,7 @@ def test_a_person_is_told_how_many_there_are(agent: Actor) -> None:
 def test_what_was_typed_is_repeated_without_control_characters(words: list[str]) -> None:
     module, *arguments = words
     command = [sys.executable, "-m", f"leftzmq.cli.{module}", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    ran = processes.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
     assert ran.returncode == 2 and "Traceback" not in ran.stderr
     assert not [letter for letter in CONTROLS if letter in ran.stderr], ran.stderr
 
@@ -213,7 +214,7 @@ def test_a_path_of_an_error_is_escaped(tmp_path: Path) -> None:
     ):
         file.write_text(text)
         for module, *words in (["agent"], ["admin", "status"], ["admin", "id"]):
-            ran = subprocess.run(
+            ran = processes.run(
                 [sys.executable, "-m", f"leftzmq.cli.{module}", *words, "-c", str(file)],
                 capture_output=True,
                 text=True,
