@@ -246,7 +246,7 @@ def main() -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(code & 0xFF)
+        os._exit(code)
 
 
 if __name__ == "__main__":

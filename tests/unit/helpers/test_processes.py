@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -49,6 +50,16 @@ print(json.dumps({
 Probe = Callable[[str], Path]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def buffered() -> Iterator[None]:
+    """PYTHONUNBUFFERED, which whoever runs the tests may have set, would hide how streams are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONUNBUFFERED", raising=False)
+        processes.end()  # its nursery has it
+        yield
+    processes.end()
+
+
 @pytest.fixture
 def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
     """Write the code of a module that may be forked. Return where it can be found."""
@@ -74,10 +85,7 @@ def kept() -> Iterator[list[processes.Process[Any]]]:
 def both(command: list[str], **options: Any) -> tuple[Any, Any]:
     """Run it after an exec, and as a fork."""
     options = {"capture_output": True, "text": True, "timeout": DEADLINE_S} | options
-    executed, forked = subprocess.run(command, **options), processes.run(command, **options)
-    with processes.start(command, cwd=options["cwd"], stderr=subprocess.PIPE) as process:
-        assert isinstance(process, processes.Forked)
-    return executed, forked
+    return subprocess.run(command, **options), processes.run(command, **options)
 
 
 # ---- what it is at first ------------------------------------------------------------------------
@@ -112,6 +120,25 @@ def test_options_mean_what_they_mean_to_subprocess(probe: Probe) -> None:
         os.umask(before)
     assert without_pipes(forked.stdout) == without_pipes(executed.stdout)
     assert '"session": "own"' in forked.stdout and '"umask": 23' in forked.stdout
+
+
+def test_a_line_to_a_terminal_goes_at_once(
+    probe: Probe, kept: list[processes.Process[Any]]
+) -> None:
+    ours, theirs = os.openpty()
+    cwd = probe("import time; print('runs'); time.sleep(60)")
+    kept.append(processes.start(COMMAND, cwd=cwd, stdin=theirs, stdout=theirs))
+    os.close(theirs)
+    assert select.select([ours], [], [], DEADLINE_S)[0] and os.read(ours, 99) == b"runs\r\n"
+    os.close(ours)
+
+
+@pytest.mark.parametrize("module", processes.MODULES)
+def test_each_module_runs_as_main_and_finds_nothing_odd(module: str) -> None:
+    command = [sys.executable, "-m", module, "--help"]
+    executed, forked = both(command, env=dict(os.environ))
+    assert forked.returncode == executed.returncode == 0
+    assert forked.stdout == executed.stdout and forked.stderr == ""
 
 
 def test_ctrl_c_stays_ignored_for_what_was_started_so(probe: Probe, tmp_path: Path) -> None:
@@ -192,7 +219,7 @@ def test_an_output_that_cannot_be_written_is_an_exit_code(probe: Probe) -> None:
             run(COMMAND, cwd=cwd, stdout=full, stderr=subprocess.PIPE, text=True)
             for run in (subprocess.run, processes.run)
         )
-    assert forked.returncode == executed.returncode != 0  # 120 if not PYTHONUNBUFFERED
+    assert forked.returncode == executed.returncode == 120
     assert below_runpy(forked.stderr) == below_runpy(executed.stderr)
 
 
