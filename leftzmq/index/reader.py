@@ -15,14 +15,21 @@ from leftzmq.index.connection import Connection
 from leftzmq.index.lefting_states import LeftingState
 from leftzmq.index.rows import (
     COLUMNS,
-    ENTRY_COLUMNS,
     Row,
     entry_of,
     pack_inode,
     row_of,
     unpack_scan,
 )
-from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OURS, PRIVATE_ROW, connect
+from leftzmq.index.schema import (
+    ENTRY_COLUMNS,
+    INODE,
+    LINKED,
+    NOTHING_LIES,
+    OURS,
+    PRIVATE_ROW,
+    connect,
+)
 from leftzmq.index.statements import among
 from leftzmq.tree.change import Change
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of

@@ -8,16 +8,13 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from leftzmq.index.schema import OURS
+from leftzmq.index.schema import ENTRY_COLUMNS, OURS
 from leftzmq.tree.attributes import NO_MODE
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.permissions import Permissions
 from leftzmq.tree.version import Life, Vector
 
-ENTRY_COLUMNS: Final = (
-    "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted, permissions"
-)
 COLUMNS: Final = f"id, {ENTRY_COLUMNS}, holders, seq, scan, noise, apart"
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links

@@ -44,6 +44,9 @@ _ENTRY_OF_6: Final = """\
   writer   BLOB NOT NULL,
   stamp    INTEGER NOT NULL,
   deleted  INTEGER NOT NULL,"""
+ENTRY_COLUMNS: Final = (
+    "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted, permissions"
+)
 _ENTRY: Final = f"""\
 {_ENTRY_OF_6}
   permissions BLOB,           -- the packed register (tree/permissions), if there is one"""
@@ -132,7 +135,13 @@ CREATE TABLE IF NOT EXISTS begun(  -- nobody has these versions any more, and an
 """
 _MORE: Final = f"""
 CREATE INDEX IF NOT EXISTS version_linked ON version({INODE}) WHERE {LINKED};
-{_BEGUN.format(_ENTRY)}"""
+{_BEGUN.format(_ENTRY)}
+CREATE TABLE IF NOT EXISTS put_there(  -- the same: of one path an operation of each of two lives
+                                       -- may have put one here before anybody looked
+{_ENTRY}
+  path     BLOB NOT NULL, PRIMARY KEY(path, stamp, writer, content)) WITHOUT ROWID;
+INSERT OR IGNORE INTO put_there({ENTRY_COLUMNS}) SELECT {ENTRY_COLUMNS} FROM begun;
+DELETE FROM begun;"""
 """These have no schema version of their own: a leftzmq that does not know them still keeps its own
 tables right."""
 

@@ -25,7 +25,6 @@ from leftzmq.index.lefting_ledger import LeftingLedger
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import (
     COLUMNS,
-    ENTRY_COLUMNS,
     Row,
     columns_of,
     columns_of_entry,
@@ -33,7 +32,7 @@ from leftzmq.index.rows import (
     pack_scan,
     unpack_scan,
 )
-from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, PRIVATE_ROW, open_index
+from leftzmq.index.schema import CHECKPOINT_BYTES, ENTRY_COLUMNS, IN_MEMORY, PRIVATE_ROW, open_index
 from leftzmq.index.statements import write_all
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import keys_below, path_of_key, sort_key
@@ -213,20 +212,23 @@ class Store(Reader):
 
     # -- versions that may be on disk ----------------------------------------------------------
 
-    def all_begun(self) -> dict[str, Entry]:
-        found = self._ask(f"SELECT NULL, {ENTRY_COLUMNS} FROM begun").fetchall()
-        return {entry.path: entry for entry in map(entry_of, found)}
+    def all_begun(self) -> dict[str, tuple[Entry, ...]]:
+        question = f"SELECT NULL, {ENTRY_COLUMNS} FROM put_there ORDER BY path, stamp"
+        found: dict[str, tuple[Entry, ...]] = {}
+        for entry in map(entry_of, self._ask(question).fetchall()):
+            found[entry.path] = (*found.get(entry.path, ()), entry)
+        return found
 
     def put_begun(self, entry: Entry) -> None:
         self.begin_transaction()
         self._db.execute(
-            f"INSERT OR REPLACE INTO begun({ENTRY_COLUMNS}) VALUES({_MARKS})",
+            f"INSERT OR REPLACE INTO put_there({ENTRY_COLUMNS}) VALUES({_MARKS})",
             columns_of_entry(entry),
         )
 
     def drop_begun(self, path: str) -> None:
         self.begin_transaction()
-        self._db.execute("DELETE FROM begun WHERE path = ?", (sort_key(path),))
+        self._db.execute("DELETE FROM put_there WHERE path = ?", (sort_key(path),))
 
     # -- withheld files ------------------------------------------------------------------------
 

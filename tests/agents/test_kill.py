@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -144,11 +143,7 @@ def is_lefting(path: str) -> bool:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """By exec, as users start them. An agent that is forked is back after 0.1 s instead of 0.4 s,
-    and in one of five runs it calls what it had just received an edit of its own: what a user had
-    moved meanwhile is back at its old place."""
-    monkeypatch.setattr("leftzmq.cli.demo.stage.start_process", subprocess.Popen)
+def stage(tmp_path: Path) -> Iterator[Stage]:
     with Stage("AB", tmp_path / "stage") as stage:
         yield stage
         for actor in stage.actors:

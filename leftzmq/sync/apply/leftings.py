@@ -121,10 +121,11 @@ class Leftings:
         return [Work(ClearStaging(self._folder, tuple(useless), tuple(resumable)))]
 
     def _remember(self, path: str, content: bytes) -> None:
-        """The file may have its name already, by an operation that was not committed any more."""
+        """The file may have its name already, by an operation that was not committed any more. That
+        stays known over another kill: the ledger forgets a file whose `.lefting` is not there."""
         wanted = theirs_of(self._index_view.rows(path), content)
         if wanted is not None:
-            self._index_view.begun[path] = wanted
+            self._index_view.may_have_come(wanted)
 
     def on_staging_cleared(self, fact: StagingCleared, now: float) -> Outputs:
         self.files_gone(*fact.gone)

@@ -36,6 +36,7 @@ BELOW_AT_ONCE: Final = 4096
 MEMO_PATHS: Final = 8192  # about 1 KiB each
 # About 1 KiB each; a version beyond this limit counts as an edit of this device.
 BEGUN_MAX: Final = 16_384
+BEGUN_OF_PATH_MAX: Final = 4  # one for each life that ended before it had looked
 
 
 class KeepingChange(Enum):
@@ -59,7 +60,7 @@ class IndexView:
         something was found that is still to be deleted. Until a look tells, or that is deleted, no
         delete is taken over there
     begun: versions that an operation may have put on disk, in an earlier life or in this one, by
-        path. They may have their names on disk without being ours. The devices that had such a
+        path. One of them may have its name on disk without being ours. The devices that had such a
         version have the next one
     changing: whether somebody changes what is at a path, or is about to
     walked: everything that was in the share at the start has been looked at, except for what is
@@ -122,7 +123,9 @@ class IndexView:
     def goes_on_after(self, before: IndexView) -> None:
         """Takes over what the view before this one knew of operations: what they may have put into
         the share is still there."""
-        self.begun = before.begun | self.begun
+        for entries in before.begun.values():
+            for entry in entries:
+                self.remember_begun(entry)
         self._guessed |= before._guessed
         self.unsure |= before.unsure
 
@@ -283,23 +286,38 @@ class IndexView:
         path = entry.path
         if entry.deleted or entry.kind is Kind.DIRECTORY:
             return
-        known = self.begun.get(path)
-        if known is not None and known.rank != entry.rank:
+        known = self.begun.get(path, ())
+        if known and all(each.rank != entry.rank for each in known):
             return
         ours = self.ours(path)
-        if known is None and ours is not None and ours.entry.rank > entry.rank:
+        if not known and ours is not None and ours.entry.rank > entry.rank:
             # No operation puts a version there that ours is above. If its bytes come back to a path
             # that our index has as deleted, a user put them there.
             return
-        if known is None and not self.changing(path):
+        if not known and not self.changing(path):
             if self.is_walked(path) or not self._needs_no_lefting(entry):
                 return
             if len(self.begun) >= BEGUN_MAX:
                 return
             self._guessed.add(path)
-        self.begun[path] = entry
-        self._kept_begun.add(path)
-        self.store.put_begun(entry)
+        self.may_have_come(entry)
+
+    def may_have_come(self, entry: Entry) -> None:
+        """An operation may have put this version on disk, and our index does not say so. That is
+        known until a look tells what is there, over starts, too."""
+        if self.remember_begun(entry):
+            self._kept_begun.add(entry.path)
+            self.store.put_begun(entry)
+
+    def remember_begun(self, entry: Entry) -> bool:
+        """The same, for this life alone. Returns False where so many are known of the path that
+        this one is passed over."""
+        known = self.begun.get(entry.path, ())
+        others = tuple(each for each in known if each.rank != entry.rank)
+        if len(others) >= BEGUN_OF_PATH_MAX:
+            return False
+        self.begun[entry.path] = (*others, entry)
+        return True
 
     def _needs_no_lefting(self, entry: Entry) -> bool:
         return entry.kind is Kind.SYMLINK or bool(self.store.twins(entry.content, 1))

@@ -34,7 +34,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     kept = index_view.author.modes
     rows = index_view.rows(observed.path)
     index_view.unsure.discard(observed.path)
-    begun = index_view.begun.get(observed.path)
+    begun = index_view.begun.get(observed.path, ())
     index_view.begun_is_over(observed.path)
     held = index_view.held.at(observed.path)
     index_view.held.release(observed.path)
@@ -56,14 +56,10 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
-    adopted = adoptable([*others, begun] if begun else others, successor_of, observed, kept)
-    if (
-        adopted is None
-        and begun
-        and _says(begun, observed, kept)
-        and _was_to_come(begun, ours, others)
-    ):
-        adopted = begun  # and what it replaced unseen has the name of its copy
+    adopted = adoptable([*others, *begun], successor_of, observed, kept)
+    for each in begun if adopted is None else ():
+        if _says(each, observed, kept) and _was_to_come(each, ours, others):
+            adopted = each  # and what it replaced unseen has the name of its copy
     if adopted is not None and not (held and held.is_above(adopted)):
         index_view.take_row(rows, adopted, key, observed.noise)
         return adopted
@@ -76,13 +72,15 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     if given_up and (late or ours is None) and _is_same(given_up.held.key, key):
         index_view.given_up[observed.path] = given_up
         return FoundDeleted(late or given_up.entry, Held(key, observed.content))
-    if begun and late and _says(begun, observed, kept) and succeeds(late, begun):
+    if late and any(_says(each, observed, kept) and succeeds(late, each) for each in begun):
         # An operation that was not committed put the file there. Its delete arrived since, while
         # the file could not be looked at.
         return FoundDeleted(late, Held(key, observed.content))
     base = ours.entry if ours else None
-    if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
-        base = begun  # an operation put it here, and its user changed its mode or time since
+    if base is None:
+        what = (observed.kind, observed.content)
+        # An operation put it here, and its user changed its mode or time since.
+        base = next((each for each in begun if (each.kind, each.content) == what), None)
     before = ours.scan if ours else None
     entry, sequence = index_view.author.change(observed, base, _winner(rows, ours), before)
     if ours is None and held is not None and held.had != NOTHING_TOLD and not entry.is_private:

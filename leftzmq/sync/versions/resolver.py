@@ -178,7 +178,7 @@ class Resolver:
         own path that is this version. A look is to tell."""
         self._index_view.unsure.update(paths)
         if not entry.deleted:
-            self._index_view.begun[entry.path] = entry
+            self._index_view.remember_begun(entry)
 
     def stands(self, path: str) -> bool:
         """A look saw at this path what our index has. Whether anything else might have lain there

@@ -446,7 +446,7 @@ def sets_its_mtime(a: Device) -> bytes:
     return b"f"
 
 
-@pytest.mark.parametrize("heard", ["while it is done", "after the start"])
+@pytest.mark.parametrize("heard", ["while it is done", "after the start", "after two starts"])
 @pytest.mark.parametrize("deed", [puts, moves, links, sets_its_mtime])
 def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Device], bytes], heard: str
@@ -460,7 +460,7 @@ def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
     together(mesh)
     mesh.now += 5
     old = deed(a)
-    if heard == "after the start":
+    if heard != "while it is done":
         with monkeypatch.context() as planted:
             planted.setattr(JobRunner, "run", after(jobs.Apply))
             crashes(mesh, b)
@@ -472,6 +472,17 @@ def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
             b.runner.run(job)
     here = b.share / "f"
     assert (os.readlink(here).encode() if here.is_symlink() else here.read_bytes()) == old
+    if heard == "after two starts":  # it gets another version, and is killed before it has looked
+        (a.share / "f").unlink()
+        a.write("f", b"in between")
+        a.scan()
+        mesh.settle(5.0)
+        held = Held(b, jobs.Walk, jobs.Look)
+        b.start()
+        mesh.settle(5.0)
+        assert held.jobs and leftings(b)
+        b.kill()
+        del b.do
     mesh.now += 5
     (a.share / "f").unlink()
     a.write("f", b"the next version")
