@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -23,13 +22,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from processes import cpu_s
+
 from leftzmq.errors import LeftError
 from leftzmq.transport.ipc.client import ask
 
 FILES_A_FOLDER = 100
 WRITTEN = 1_000
 SETTLE_S = 3.0
-TICKS = os.sysconf("SC_CLK_TCK")
 CONFIG = """\
 [device]
 name = "bench"
@@ -56,11 +56,6 @@ def make(share: Path, files: int) -> list[Path]:
             made.append(share / f"many/{folder}/{name}.js")
             made[-1].write_text("x")
     return made
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def watches(pid: int) -> int:

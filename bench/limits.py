@@ -16,7 +16,8 @@ import signal
 import statistics
 import time
 
-from edit_while_bulk import fill, one_edit
+from edit_latency import NAME, one_edit_ms
+from edit_while_bulk import LOOK_S, fill
 
 from leftzmq.bandwidth.rate import parse_rate
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
@@ -40,12 +41,12 @@ def measure(stage: Stage, who: str, rate: str, seconds: float) -> tuple[float, l
     limit(a, f'[limits]\nup = "{rate}"\n' if who == "A up" else "")
     limit(b, f'[limits]\ndown = "{rate}"\n' if who == "B down" else "")
     size = int(parse_rate(rate, "") * (seconds + 3 * SETTLED_S))
-    fill(a, size)
+    fill(a.home, a.share, size)
     assert wait_until(lambda: b.status().get("under_way"), 60, period_s=0.02)
     time.sleep(SETTLED_S)
     began, before, edits = time.monotonic(), b.status()["received_bytes"], list[float]()
     while time.monotonic() < began + seconds:
-        edits.append(one_edit(a, b))
+        edits.append(one_edit_ms(a.share / NAME, b.share / NAME, LOOK_S))
         time.sleep(min(EDIT_EVERY_S, max(0.0, began + seconds - time.monotonic())))
     got = (b.status()["received_bytes"] - before) / (time.monotonic() - began)
     (a.share / "large").unlink()
@@ -64,7 +65,8 @@ def main() -> None:
     with Stage(names="AB") as stage:
         for actor in stage.actors:
             actor.start()
-        one_edit(*stage.actors)  # they have greeted each other
+        a, b = stage.actors
+        one_edit_ms(a.share / NAME, b.share / NAME)  # they have greeted each other
         for rate in options.rates:
             for who in ("A up", "B down"):
                 got, edits = measure(stage, who, rate, options.seconds)

@@ -28,8 +28,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import rival
 from network import Network, missing
+from processes import cpu_s
+from programs import syncthing
+from programs.syncthing import Syncthing
 from shares import Arrival
 
 from leftzmq.cli.demo.stage import Actor, wait_until
@@ -40,7 +42,7 @@ CHUNK_BYTES = 256 << 10
 RIVAL_DELAY_S = 1
 MEET_S = 120
 
-Device = Actor | rival.Syncthing
+Device = Actor | Syncthing
 
 
 def bound_s(others: int, size: int, mbit: int) -> float:
@@ -78,7 +80,7 @@ def measure(devices: Sequence[Device], size: int, most_s: float) -> list[float]:
 
 
 def meets(device: Device, all_of_them: Sequence[Device]) -> bool:
-    if isinstance(device, rival.Syncthing):
+    if isinstance(device, Syncthing):
         met = device.connected()
     else:
         met = sum(peer["connected"] for peer in device.status().get("peers", ()))
@@ -86,7 +88,7 @@ def meets(device: Device, all_of_them: Sequence[Device]) -> bool:
 
 
 def has_indexed(device: Device) -> bool:
-    if isinstance(device, rival.Syncthing):
+    if isinstance(device, Syncthing):
         return device.files() == 1
     return device.status().get("files") == 1
 
@@ -94,11 +96,6 @@ def has_indexed(device: Device) -> bool:
 def state_of(devices: Sequence[Device]) -> str:
     """Returns what is known of a failed run, before it is cleaned up."""
     return "".join(f"\n== {device.name}\n{device.log_tail(8)}" for device in devices)
-
-
-def cpu_s(device: Device) -> float:
-    fields = Path(f"/proc/{device.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 1)
 
 
 def twice(devices: Sequence[Device], size: int) -> dict[str, object]:
@@ -114,7 +111,7 @@ def twice(devices: Sequence[Device], size: int) -> dict[str, object]:
 
 
 def once(
-    kind: type[Actor] | type[rival.Syncthing], count: int, size: int, mbit: int, where: str | None
+    kind: type[Actor] | type[Syncthing], count: int, size: int, mbit: int, where: str | None
 ) -> dict[str, object]:
     home = Path(tempfile.mkdtemp(prefix="leftzmq-swarm-", dir=where))
     devices: list[Device] = []
@@ -138,7 +135,7 @@ def once(
                     "bound_s": round(bound, 2),
                     "ratio": round(seconds[-1] / bound, 3),
                     "wire": [[round(way / size, 3) for way in ways] for ways in wire],
-                    "cpu_s": [cpu_s(device) for device in devices],
+                    "cpu_s": [round(cpu_s(device.pid), 1) for device in devices],
                 } | twice(devices, size)
             finally:
                 for device in devices:
@@ -150,8 +147,8 @@ def once(
 def configure(devices: Sequence[Device]) -> None:
     for device in devices:
         others = [other for other in devices if other is not device]
-        if isinstance(device, rival.Syncthing):
-            theirs = [other for other in others if isinstance(other, rival.Syncthing)]
+        if isinstance(device, Syncthing):
+            theirs = [other for other in others if isinstance(other, Syncthing)]
             device.configure(theirs, RIVAL_DELAY_S)
         else:
             device.configure([other for other in others if isinstance(other, Actor)])
@@ -171,8 +168,8 @@ def main() -> None:
     if options.only != "syncthing":
         print(json.dumps({"leftzmq": once(Actor, *asked)}), flush=True)
     if options.only != "leftzmq":
-        why = rival.missing()
-        found = {"skipped": why} if why else once(rival.Syncthing, *asked)
+        why = syncthing.missing()
+        found = {"skipped": why} if why else once(Syncthing, *asked)
         print(json.dumps({"syncthing": found}), flush=True)
 
 

@@ -14,108 +14,70 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
-from collections.abc import Callable
-from pathlib import Path
 
-import rival
+from programs import ours, syncthing
+from programs.pair import Failed, Indexing, Pair, longest_s
 from shares import Arrival, Manifest, fill, forget_the_deleted, plain_s
 
-from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
-from leftzmq.transport.ipc.client import ask
+from leftzmq.cli.demo.stage import wait_until
 
-LONGEST_S = 300
-Device = Actor | rival.Syncthing
+LOOK_S = 0.01
 
 
-def used(device: Device) -> dict[str, float]:
-    """Returns CPU seconds and peak MiB so far."""
-    fields = Path(f"/proc/{device.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    status = Path(f"/proc/{device.pid}/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    ticks = os.sysconf("SC_CLK_TCK")
-    return {
-        "cpu_s": round((int(fields[11]) + int(fields[12])) / ticks, 2),
-        "peak_mib": round(int(peak.split()[1]) / 1024, 1),
-    }
-
-
-def arrive(a: Device, b: Device, manifest: Manifest, plain: float) -> dict[str, object]:
-    """Start B, and wait until it has all files. Returns the figures."""
-    total, count = sum(manifest.values()), len(manifest)
-    arrival = Arrival(b.share, manifest)
+def arrival_s(pair: Pair, manifest: Manifest) -> float:
+    """Start B. Return the seconds until it has all files, whose bytes are then compared."""
+    arrival = Arrival(pair.b, manifest)
     began = time.monotonic()
-    b.start()
-    assert wait_until(arrival.whole, LONGEST_S, period_s=0.01), b.log_tail()
+    pair.join()
+    if not wait_until(arrival.whole, longest_s(len(manifest)), period_s=LOOK_S):
+        raise Failed(f"not all files arrive: {pair.log_tail()}")
     seconds = time.monotonic() - began
-    figures: dict[str, object] = {
+    if wrong := arrival.differs(pair.a):
+        raise Failed(f"{len(wrong)} files differ, such as {wrong[0]}")
+    return seconds
+
+
+def begun(pair: Pair, size: int, files: int) -> Manifest:
+    """Fill A's share and start A, which then knows all of its files."""
+    manifest = fill(pair.a, size, files)
+    pair.begin(len(manifest), sum(manifest.values()))
+    return manifest
+
+
+def figures(pair: Indexing, manifest: Manifest, seconds: float, plain: float) -> dict[str, object]:
+    devices = zip("AB", pair.cpu_s(), pair.peak_mib(), strict=True)
+    return {
         "seconds": round(seconds, 2),
-        "MB_s": round(total / 1e6 / seconds, 1),
-        "files_s": round(count / seconds, 1),
+        "MB_s": round(sum(manifest.values()) / 1e6 / seconds, 1),
+        "files_s": round(len(manifest) / seconds, 1),
         "times_plain": round(seconds / plain, 2),
-        "A": used(a),
-        "B": used(b),
-    }
-    assert not (wrong := arrival.differs(a.share)), wrong[:3]
-    return figures
-
-
-def ours(size: int, files: int, plain: Callable[[Actor, Manifest], float]) -> dict[str, object]:
-    with Stage(names="AB") as stage:
-        a, b = stage.actors
-        a.start()
-        manifest = fill(a.share, size, files)
-        expected = (sum(manifest.values()), len(manifest))
-        began = time.monotonic()
-
-        def has_all() -> bool:
-            status = a.status()
-            return (status.get("bytes"), status.get("files")) == expected
-
-        assert wait_until(has_all, LONGEST_S), a.log_tail()
-        scanned = round(time.monotonic() - began, 2)
-        figures = arrive(a, b, manifest, plain(a, manifest))
-        turns = [ask(actor.state, "status")["longest_turn_ms"] for actor in (a, b)]
-        return figures | {"scan_s": scanned, "longest_turn_ms": turns}
-
-
-def theirs(size: int, files: int, plain: float) -> dict[str, object]:
-    with rival.pair(free_ports(2)) as (a, b):
-        manifest = fill(a.share, size, files)
-        began = time.monotonic()
-        a.start()
-        scanned_all = wait_until(lambda: a.files() == len(manifest), LONGEST_S, period_s=0.2)
-        assert scanned_all, a.log_tail()
-        scanned = round(time.monotonic() - began, 2)
-        return arrive(a, b, manifest, plain) | {"scan_s": scanned}
+    } | {name: {"cpu_s": round(cpu, 2), "peak_mib": round(mib, 1)} for name, cpu, mib in devices}
 
 
 def once(size: int, files: int, only: str) -> dict[str, object]:
-    found: dict[str, object] = {}
-    seconds = 0.0
-
-    def plain(a: Actor, manifest: Manifest) -> float:
-        nonlocal seconds
-        seconds = plain_s(a.share, a.home / "plain", manifest)
-        found["bytes"], found["files"] = sum(manifest.values()), len(manifest)
-        found["plain"] = {
-            "seconds": round(seconds, 2),
-            "files_s": round(len(manifest) / seconds, 1),
-        }
-        return seconds
-
     if files:
         forget_the_deleted()
-    leftzmq = ours(size, files, plain)
-    found["leftzmq"] = leftzmq
+    with ours.opened() as pair:
+        manifest = begun(pair, size, files)
+        plain = plain_s(pair.a, pair.home / "plain", manifest)
+        found: dict[str, object] = {
+            "bytes": sum(manifest.values()),
+            "files": len(manifest),
+            "plain": {"seconds": round(plain, 2), "files_s": round(len(manifest) / plain, 1)},
+        }
+        arrived = figures(pair, manifest, arrival_s(pair, manifest), plain)
+        found["leftzmq"] = arrived | {"longest_turn_ms": pair.longest_turns_ms()}
     if only == "leftzmq":
         return found
-    if why := rival.missing():
+    if why := syncthing.missing():
         return found | {"syncthing": {"skipped": why}}
     if files:
         forget_the_deleted()
-    return found | {"syncthing": theirs(size, files, seconds)}
+    with syncthing.opened(delay_s=syncthing.WATCHER_DELAY_S) as rivals:
+        manifest = begun(rivals, size, files)
+        arrived = figures(rivals, manifest, arrival_s(rivals, manifest), plain)
+    return found | {"syncthing": arrived}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import httpx
 from edit_latency import figures
+from processes import resident_mib
 from shares import stands
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
@@ -33,13 +34,6 @@ from leftzmq.transport.ipc.client import ask
 PAUSE_S = 0.25
 EVENTS_A_FILE = 3  # of the agent that gets it: wanted, about to get its name, here
 LONGEST_S = 60.0
-
-
-def mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    raise SystemExit(f"process {pid} is gone")
 
 
 @contextmanager
@@ -134,10 +128,10 @@ def measured(tabs: int, events_s: int, seconds: float) -> dict[str, object]:
         assert web.stdout is not None
         address, _, token = web.stdout.readline().strip().partition("?token=")
         result["start_ms"] = round((time.monotonic() - began) * 1000)
-        result["rss_mib"] = [mib(web.pid)]
+        result["rss_mib"] = [round(resident_mib(web.pid), 1)]
         try:
             for name in ("no page", "pages"):
-                before, told = mib(b.pid), last_event(b)
+                before, told = resident_mib(b.pid), last_event(b)
                 with files_a_second(a.share / name.replace(" ", "-"), rate):
                     if name == "no page":
                         found = edits(a, b, seconds)
@@ -145,10 +139,10 @@ def measured(tabs: int, events_s: int, seconds: float) -> dict[str, object]:
                         with pages(address, token, tabs) as came:
                             found = edits(a, b, seconds)
                         result["stream_kib_s"] = round(came[0] / seconds / 1024)
-                grown = round(mib(b.pid) - before, 1)
+                grown = round(resident_mib(b.pid) - before, 1)
                 told = round((last_event(b) - told) / seconds)
                 result[name] = {**found, "agent_mib": grown, "events_s": told}
-            result["rss_mib"] = [*result["rss_mib"], mib(web.pid)]  # type: ignore[misc]
+            result["rss_mib"] = [*result["rss_mib"], round(resident_mib(web.pid), 1)]  # type: ignore[misc]
             ticks = sum(map(int, Path(f"/proc/{web.pid}/stat").read_text().split()[13:15]))
             result["web_cpu_s"] = round(ticks / os.sysconf("SC_CLK_TCK"), 1)
         finally:

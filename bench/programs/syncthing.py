@@ -1,4 +1,5 @@
-"""Syncthing beside leftzmq: the same files, the same file system, the same way to look.
+"""Syncthing beside leftzmq: the same files, the same file system, the same way to look; two of them
+as a pair.
 
 Knows how a Syncthing of its own is set up and run so that it talks only to the other devices: no
 discovery, relays, NAT, upgrades, reports, and no web page (its API answers on a Unix socket). All
@@ -11,21 +12,36 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
+from leftzmq.cli.demo.stage import free_ports, wait_until
+from programs.pair import Failed, Indexing, Scan, longest_s, require
+
 PROGRAM: Final = "syncthing"
 WATCHER_DELAY_S: Final = 10
 """Syncthing's default: a change is taken when the watcher saw nothing more for so many seconds."""
+SHORTEST_DELAY_S: Final = 1
+"""The least that its watcher can be set to."""
 _API_KEY: Final = "bench"
 _STOP_S: Final = 10.0
+_LOOK_S: Final = 0.01
+_REST_S: Final = 0.5
+_LOG_FLAGS: Final = 2 | 4
+"""Each line of the log begins with the time of day, in microseconds."""
+_BEGUN: Final = re.compile(r"([\d:.]+) INFO: Ready to synchronize")
+_SCANNED: Final = re.compile(r"([\d:.]+) INFO: Completed initial scan")
+_HASHING: Final = re.compile(r"Hashing performance is ([\d.]+) MB/s")
 _QUIET: Final = {
     "globalAnnounceEnabled": "false",
     "localAnnounceEnabled": "false",
@@ -112,6 +128,7 @@ class Syncthing:
                     f"--home={self._state}",
                     "--no-browser",
                     "--no-restart",
+                    f"--logflags={_LOG_FLAGS}",
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -130,14 +147,33 @@ class Syncthing:
             self._process.kill()
             self._process.wait()
 
-    def log_tail(self, lines: int = 15) -> str:
+    def log(self) -> str:
         with suppress(OSError):
-            return "\n".join((self.home / "log").read_text().splitlines()[-lines:])
+            return (self.home / "log").read_text()
         return ""
+
+    def log_tail(self, lines: int = 15) -> str:
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def answers(self) -> bool:
+        return bool(self._ask("/rest/system/ping"))
+
+    def status(self) -> dict[str, Any]:
+        """Returns what it says of the folder; {} while it does not answer."""
+        return self._ask("/rest/db/status?folder=share")
+
+    def completion(self, other: Syncthing) -> float:
+        """Returns how much of the folder the other device has, as far as this one knows, in
+        percent."""
+        found = self._ask(f"/rest/db/completion?folder=share&device={other.key}")
+        return float(found.get("completion", 0.0))
+
+    def index_files(self) -> list[Path]:
+        return [file for index in self._state.glob("index*") for file in index.rglob("*")]
 
     def files(self) -> int:
         """Returns the number of files in its index; 0 while it scans or does not answer."""
-        status = self._ask("/rest/db/status?folder=share")
+        status = self.status()
         return int(status["localFiles"]) if status.get("state") == "idle" else 0
 
     def connected(self) -> int:
@@ -162,20 +198,94 @@ class Syncthing:
         return answer
 
 
+class Syncthings(Indexing):
+    def __init__(self, a: Syncthing, b: Syncthing) -> None:
+        super().__init__([a, b])
+        self.devices = (a, b)
+
+    def scan(self, files: int, size: int) -> Scan:
+        """Its log says when its scan began and ended."""
+        a = self.devices[0]
+        before = len(a.log())
+        began = time.monotonic()
+        a.start()
+        if not wait_until(a.answers, longest_s(files), period_s=_LOOK_S):
+            raise Failed(f"A does not answer: {a.log_tail()}")
+        ready_s = time.monotonic() - began
+
+        def over() -> bool:
+            return _SCANNED.search(a.log(), before) is not None
+
+        if not wait_until(over, longest_s(files), period_s=_LOOK_S):
+            raise Failed(f"A has not scanned {files} files: {a.log_tail()}")
+        over_s = time.monotonic() - began
+        if not wait_until(lambda: a.files() == files, longest_s(0), period_s=_LOOK_S):
+            raise Failed(f"A has {a.files()} instead of {files} files: {a.log_tail()}")
+        return Scan(ready_s, over_s, _scan_s(a.log()[before:]))
+
+    def hashing_MB_s(self) -> float:
+        """Returns what A's own benchmark found when A started."""
+        found = _HASHING.search(self.devices[0].log())
+        return float(found[1]) if found else 0.0
+
+    def met(self) -> bool:
+        return all(device.connected() for device in self.devices)
+
+    def settled(self) -> bool:
+        a, b = self.devices
+        statuses = [device.status() for device in self.devices]
+        if any(each.get("state") != "idle" or each["needTotalItems"] for each in statuses):
+            return False
+        same = statuses[0]["localFiles"] == statuses[1]["localFiles"]
+        return same and a.completion(b) == b.completion(a) == 100.0
+
+    def rest(self) -> None:
+        time.sleep(_REST_S)
+
+    def ask_status(self) -> None:
+        self.devices[0].status()
+
+    def is_under_way(self) -> bool:
+        return bool(self.devices[1].status().get("needBytes"))
+
+    def received_bytes(self) -> int:
+        return self.devices[1].moved()[1]
+
+    def index_files(self) -> list[Path]:
+        return self.devices[0].index_files()
+
+
+def _scan_s(log: str) -> float:
+    """Returns the seconds between the two lines of the log that begin and end the first scan."""
+    begun, ended = _BEGUN.search(log), _SCANNED.search(log)
+    if begun is None or ended is None:
+        raise Failed("its log does not say when the scan began and ended")
+    times = [datetime.strptime(found[1], "%H:%M:%S.%f") for found in (begun, ended)]
+    return ((times[1] - times[0]) % timedelta(days=1)).total_seconds()
+
+
 @contextmanager
-def pair(ports: Sequence[int], delay_s: int = WATCHER_DELAY_S) -> Iterator[list[Syncthing]]:
-    """Yields A and B on these ports of this machine, not started; both are removed afterwards."""
-    with TemporaryDirectory(prefix="leftzmq-rival-") as home:
-        both = [
-            Syncthing(name, Path(home) / name, port) for name, port in zip("AB", ports, strict=True)
-        ]
-        for device, other in zip(both, both[::-1], strict=True):
-            device.configure([other], delay_s)
-        try:
-            yield both
-        finally:
-            for device in both:
-                device.stop()
+def opened(home: Path | None = None, delay_s: int = SHORTEST_DELAY_S) -> Iterator[Syncthings]:
+    """Yields two devices in this new folder (None: one of their own, which is removed afterwards),
+    not started; their processes are ended afterwards."""
+    require(PROGRAM)
+    if home is None:
+        with (
+            TemporaryDirectory(prefix="leftzmq-rival-") as made,
+            opened(Path(made) / "x", delay_s) as pair,
+        ):
+            yield pair
+        return
+    home.mkdir()
+    ports = free_ports(2)
+    a, b = (Syncthing(name, home / name, port) for name, port in zip("AB", ports, strict=True))
+    a.configure([b], delay_s)
+    b.configure([a], delay_s)
+    found = Syncthings(a, b)
+    try:
+        yield found
+    finally:
+        found.stop()
 
 
 class _OverUnix(http.client.HTTPConnection):
