@@ -8,6 +8,7 @@ looks once a second (`mode`), and whoever shows its figures says so.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,10 @@ MONITOR: Final = "unison-fsmonitor"
 _PROBE: Final = "probe"
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
-_REST_S: Final = 0.1
+_REST_S: Final = (1.1, 2.1)
+"""Unison knows times by the second: of two edits of one size in one second it sees the first one
+alone. The rest varies by a second, so that edits fall into any part of the second between two
+looks."""
 
 
 def mode() -> str:
@@ -78,7 +82,7 @@ class Unison(Pair):
         return (self.b / _PROBE).exists()
 
     def rest(self) -> None:
-        time.sleep(_REST_S)
+        time.sleep(random.uniform(*_REST_S))
 
     def cpu_s(self) -> list[float]:
         server, client = self._processes
