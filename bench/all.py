@@ -1,0 +1,131 @@
+"""Measures every kind of work, leftzmq and the others in turn, in one run.
+
+usage: python bench/all.py [--quick] [--rounds N] [--rows NAMES] [--only PROGRAMS] [--out DIR]
+Says on stderr what it measures and what remains. Prints the Markdown table, and writes into DIR:
+record.json (every single measurement), table.md, and pictures (with matplotlib: the extra `bench`).
+--quick measures small scales once, within five minutes: it shows that everything runs; its figures
+are no figures to be kept. Ended by Ctrl-C, it shows what was measured until then.
+
+Files are made in the folder for temporary files (TMPDIR) and, for some rows, in --memory, and are
+removed at the end. What cannot be measured here is named, and the others go on; exit code 1: a
+measurement was begun and failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import machine
+import plot
+from course import Course, Measurement, NoSuchRow, chosen, measurements
+from ground import Ground
+from programs.pair import Lacking
+from record import Record
+from rows import every
+from rows.row import PROGRAMS, Place, Row
+from table import table
+
+OUT: Final = Path(__file__).resolve().parent / "out"
+ROUNDS: Final = 3
+QUICK_ROUNDS: Final = 1
+MEMORY: Final = Path("/dev/shm")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def program(name: str) -> str:
+    """Return the program of this name, whichever its letters are. Raises ArgumentTypeError."""
+    known = {each.lower(): each for each in PROGRAMS}
+    if name.lower() not in known:
+        raise argparse.ArgumentTypeError(f"no program {name!r}; there are {', '.join(known)}")
+    return known[name.lower()]
+
+
+def programs(names: str) -> frozenset[str]:
+    return frozenset(program(name) for name in names.split(","))
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small scales, one round")
+    parser.add_argument("--rounds", type=positive, help=f"default: {ROUNDS}; quick: {QUICK_ROUNDS}")
+    parser.add_argument(
+        "--rows", default="", help="names or kinds, such as edit,files; default: all"
+    )
+    parser.add_argument(
+        "--only", type=programs, default=frozenset(), help="such as leftzmq,syncthing"
+    )
+    parser.add_argument("--out", type=Path, default=OUT, metavar="DIR")
+    parser.add_argument(
+        "--memory", type=Path, default=MEMORY, metavar="DIR", help="a tmpfs (%(default)s)"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = asked()
+    try:
+        rows = chosen(every.ROWS, [name for name in options.rows.split(",") if name])
+    except NoSuchRow as error:
+        say(str(error))
+        return 2
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    planned = measurements(rows, options.only, rounds, is_quick=options.quick)
+    if not planned:
+        say("none of these programs does any of these rows")
+        return 2
+    record = measured(planned, options.out, options.memory)
+    shown(record, rows, options.out)
+    return 1 if any(each.has_failed for each in record.missing) else 0
+
+
+def measured(planned: list[Measurement], out: Path, memory: Path) -> Record:
+    """Make these measurements, or those before a Ctrl-C. Everything that they made is removed."""
+    out.mkdir(parents=True, exist_ok=True)
+    disk = Path(tempfile.gettempdir())
+    record = Record(machine.described(disk, memory))
+    with ExitStack() as grounds:
+        opened: dict[Place, Ground | Lacking] = {Place.DISK: Ground(disk)}
+        if memory.is_dir():
+            opened[Place.MEMORY] = Ground(memory, forget=lambda: None)
+        else:
+            opened[Place.MEMORY] = Lacking(f"there is no tmpfs at {memory}")
+        for ground in opened.values():
+            if isinstance(ground, Ground):
+                grounds.callback(ground.close)
+        course = Course(opened, record, lambda: record.write(out / "record.json"), say)
+        try:
+            course.run(planned)
+        except KeyboardInterrupt:
+            say("stopped; what was measured until now follows")
+    return record
+
+
+def shown(record: Record, rows: list[Row], out: Path) -> None:
+    text = table(record, rows)
+    (out / "table.md").write_text(text)
+    print(text, end="")
+    if why := plot.missing():
+        say(why)
+        return
+    for file in plot.draw(record, rows, out):
+        say(f"drawn: {file}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
