@@ -6,6 +6,7 @@ all of them alike. Knows rows and grounds. Must not know how a row is measured.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -62,17 +63,22 @@ def measurements(
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """grounds: where is measured. save: called after each measurement. say: takes one line."""
+    """grounds: where is measured. save: called after each measurement. say: takes one line. most_s:
+    after so many seconds no further measurement is begun."""
 
     grounds: dict[Place, Ground | Lacking]
     record: Record
     save: Callable[[], None]
     say: Say
+    most_s: float = math.inf
 
     def run(self, planned: Sequence[Measurement]) -> None:
         """Make these measurements. One that fails does not keep the others from being made."""
         began = time.monotonic()
         for number, (measurement, is_last) in enumerate(_with_last_of_round(planned), 1):
+            if time.monotonic() - began > self.most_s:
+                self._is_late(planned[number - 1 :])
+                return
             seconds, said = self._one(measurement)
             left = len(planned) - number
             spent = time.monotonic() - began
@@ -83,6 +89,15 @@ class Course:
             self.save()
             if left and (is_last or measurement.row.deletes_many):
                 self._clear()
+
+    def _is_late(self, left: Sequence[Measurement]) -> None:
+        why = f"{self.most_s:.0f} s were over before its turn came"
+        self.say(f"{why}: {len(left)} measurements are left out")
+        for each in left:
+            self.record.missing.append(
+                Missing(each.row.name, each.program, each.scale, each.round, why, has_failed=False)
+            )
+        self.save()
 
     def _one(self, measurement: Measurement) -> tuple[float, str]:
         """Return the seconds that it took, and what is said of it."""

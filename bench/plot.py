@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 from findings import bends, points
@@ -33,7 +34,10 @@ COLOURS: Final = {
 WIDTH_INCHES: Final = 9.0
 BAR_INCHES: Final = 0.24
 GROUP_GAP_BARS: Final = 1.3
+TITLE_LETTERS: Final = 44
 FRAME_INCHES: Final = 1.6
+WIDE: Final = 500.0
+"""So far apart the ratios have powers of ten alone on their axis."""
 PANEL_INCHES: Final = 3.4
 COLUMNS: Final = 3
 DOTS_AN_INCH: Final = 120
@@ -71,7 +75,7 @@ class Group:
 
 def _groups(record: Record, rows: Sequence[Row]) -> list[Group]:
     return [
-        Group(f"{_short(row.what)}\n{scale}: {figure.what}", ratios)
+        Group(f"{fill(row.what, TITLE_LETTERS)}\n{scale}: {figure.what}", ratios)
         for row in rows
         for scale in dict.fromkeys(run.scale for run in record.runs if run.row == row.name)
         for figure in row.figures
@@ -132,9 +136,10 @@ def _set_range(axes: Axes, ratios: Sequence[float]) -> None:
     """Leave room for the numbers beside the bars, and show at least a half to twice."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.set_xlim(min(0.5, *ratios) / 1.8, max(2.0, *ratios) * 1.8)
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlim(min(0.5, *ratios) / 3, max(2.0, *ratios) * 3)
+    is_wide = max(ratios) / min(ratios) > WIDE
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0,) if is_wide else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -157,10 +162,11 @@ def _draw_growth(record: Record, row: Row, file: Path) -> Path:
                     color=COLOURS[program],
                     label=f"{program}{mark}",
                 )
+        _draw_wanted(axes, row, figure)
         ours = points(record, row, figure, OURS)
         if figure.key in GROWS_WITH_FILES and len(ours) > 1:
             _draw_proportion(axes, ours)
-        _draw_wanted(axes, row, figure)
+        _set_numbers(axes)
         axes.set_title(f"{figure.what}, {figure.unit}", fontsize=10)
         axes.set_xlabel("files", fontsize=9)
         axes.grid(alpha=0.3)
@@ -174,8 +180,10 @@ def _draw_growth(record: Record, row: Row, file: Path) -> Path:
 
 
 def _draw_proportion(axes: Axes, found: Sequence[tuple[int, float]]) -> None:
-    """A line that grows as the number of files does, through the last point."""
+    """A line that grows as the number of files does, through the last point. It makes the picture
+    no larger."""
     (first, _), (last, value) = found[0], found[-1]
+    seen = axes.get_ylim()
     axes.loglog(
         [first, last],
         [value * first / last, value],
@@ -183,6 +191,21 @@ def _draw_proportion(axes: Axes, found: Sequence[tuple[int, float]]) -> None:
         color="grey",
         label="in proportion to the files",
     )
+    axes.set_ylim(seen)
+
+
+def _set_numbers(axes: Axes) -> None:
+    """Write numbers as they are read, and few of them."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    least, most = axes.get_ylim()
+    subs = (1.0,) if most / least > 100 else (1.0, 2.0, 5.0)
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=subs))
+    axes.xaxis.set_major_locator(LogLocator(base=10))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.tick_params(labelsize=8)
 
 
 def _draw_wanted(axes: Axes, row: Row, figure: Figure) -> None:
@@ -190,8 +213,3 @@ def _draw_wanted(axes: Axes, row: Row, figure: Figure) -> None:
         if wanted.at in row.full and not wanted.of and wanted.at is not None:
             label = f"wanted: {wanted.limit:g}"
             axes.plot([wanted.at.files], [wanted.limit], "v", color="black", label=label)
-
-
-def _short(text: str) -> str:
-    """Return the part before the first comma: a title has little room."""
-    return text.partition(",")[0]

@@ -75,7 +75,7 @@ def _verdict(
         return f"met{beside}"
     if limit == 0:
         return f"not met{beside}"
-    return f"not met: {number(ours / limit)} of what is wanted{beside}"
+    return f"not met: {number(ours / limit)} times what is wanted{beside}"
 
 
 def _asked(figure: Figure, scale: Scale) -> list[Wanted]:

@@ -28,10 +28,10 @@ MONITOR: Final = "unison-fsmonitor"
 _PROBE: Final = "probe"
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
-_REST_S: Final = (1.1, 2.1)
-"""Unison knows times by the second: of two edits of one size in one second it sees the first one
-alone. The rest varies by a second, so that edits fall into any part of the second between two
-looks."""
+_REST_S: Final = (2.1, 3.1)
+"""Unison takes two times for the same that are a second apart: of two edits of one size it may see
+the first one alone. The rest varies by a second, so that edits fall into any part of the second
+between two looks."""
 
 
 def mode() -> str:

@@ -45,7 +45,7 @@ ROWS: Final = (
         figures=(Figure("ratio", "time over the bound", "", (Wanted(1.115, at=ASKED),)),),
         programs=(OURS, SYNCTHING),
         full=(ASKED,),
-        quick=(Scale(size=32 << 20, devices=3),),
+        quick=(Scale(size=16 << 20, devices=2),),
         needs=_needs,
         measure=measure,
         place=Place.MEMORY,

@@ -4,7 +4,6 @@ just written, so it is read from memory."""
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,8 +15,6 @@ from shares import BLOCK, Manifest
 from rows import trees
 from rows.row import OURS, SYNCTHING, Figure, Figures, Row, Scale, Setting, Wanted
 
-RIPE_S: Final = 1.5
-"""What is younger than a second may still be written: a program may wait for it."""
 MB: Final = 1e6
 LARGE_FILES: Final = 4
 RESTARTED: Final = Scale(files=100_000)
@@ -46,7 +43,7 @@ def first(make: Callable[[Path, Scale], Manifest], setting: Setting) -> Figures:
     with indexing(setting.program, setting.ground) as shares:
         manifest = make(shares.a, setting.scale)
         files, size = len(manifest), sum(manifest.values())
-        time.sleep(RIPE_S)
+        trees.ripen()
         scan = shares.scan(files, size)
         found = {
             "seconds": scan.seconds,
@@ -62,6 +59,7 @@ def again(setting: Setting) -> Figures:
     with indexing(setting.program, setting.ground) as shares:
         manifest = small(shares.a, setting.scale)
         files, size = len(manifest), sum(manifest.values())
+        trees.ripen()
         shares.scan(files, size)
         shares.pause_a()
         scan = shares.scan(files, size)
@@ -100,7 +98,7 @@ ROWS: Final = (
         small,
         _files_s(Wanted(20_000)),
         Scale(files=10_000),
-        Scale(files=2_000),
+        Scale(files=500),
     ),
     _row(
         "scan-large",
@@ -108,7 +106,7 @@ ROWS: Final = (
         large,
         Figure("MB_s", "rate", "MB/s", (Wanted(2_000),), is_more_better=True),
         Scale(size=2 << 30),
-        Scale(size=256 << 20),
+        Scale(size=64 << 20),
     ),
     _row(
         "scan-empty",
@@ -116,7 +114,7 @@ ROWS: Final = (
         empty,
         _files_s(),
         Scale(files=100_000),
-        Scale(files=2_000),
+        Scale(files=500),
     ),
     Row(
         name="restart",
@@ -128,7 +126,7 @@ ROWS: Final = (
         ),
         programs=(OURS, SYNCTHING),
         full=(RESTARTED,),
-        quick=(Scale(files=2_000),),
+        quick=(Scale(files=500),),
         needs=trees.one_tree,
         measure=again,
     ),

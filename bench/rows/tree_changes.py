@@ -102,7 +102,7 @@ def _rename_row(name: str, scale: Scale, wanted_s: float, quick: tuple[Scale, ..
 
 
 RENAMES: Final = (
-    _rename_row("rename", SMALL, 1, quick=(Scale(files=1_000),)),
+    _rename_row("rename", SMALL, 1, quick=(Scale(files=200),)),
     _rename_row("rename-many", LARGE, 10, quick=()),
 )
 DELETES: Final = (
@@ -116,7 +116,7 @@ DELETES: Final = (
         ),
         programs=(OURS, SYNCTHING, UNISON, RSYNC),
         full=(DELETED,),
-        quick=(Scale(files=1_000),),
+        quick=(Scale(files=200),),
         needs=trees.both_trees,
         measure=delete,
         deletes_many=True,

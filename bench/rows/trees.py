@@ -6,6 +6,7 @@ Knows files. Must not know which program syncs them.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,8 @@ TREE: Final = "tree"
 BOTH: Final = 2
 INDEX_BYTES_A_FILE: Final = 1_000
 """More than any program needs, for what a scan of so many files takes on the disk."""
+RIPE_S: Final = 1.5
+"""What is younger than a second may still be written: a program may wait for it."""
 LOOK_S: Final = 0.05
 
 
@@ -47,6 +50,11 @@ def make(share: Path, files: int, size: int = SMALL_BYTES, time_s: int = 0) -> M
             os.close(handle)
         found[f"{TREE}/{folder.name}/{number:07}"] = size
     return found
+
+
+def ripen() -> None:
+    """Wait until no file is so young that it may still be written."""
+    time.sleep(RIPE_S)
 
 
 def make_both(pair: Pair, files: int) -> Manifest:

@@ -40,7 +40,7 @@ ROWS: Final = (
         figures=(Figure("wal_mib", "size", "MiB", (Wanted(16, at=ASKED),)),),
         programs=(OURS,),
         full=(ASKED,),
-        quick=(Scale(files=1_000, idle_s=2.0),),
+        quick=(Scale(files=300, idle_s=1.0),),
         needs=trees.both_trees,
         measure=idle,
     ),
