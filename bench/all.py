@@ -33,6 +33,7 @@ from rows.row import PROGRAMS, Place, Row
 from table import table
 
 OUT: Final = Path(__file__).resolve().parent / "out"
+OURS_IN_OUT: Final = ("record.json", "table.md", "ratios-*.png", "growth.png")
 ROUNDS: Final = 3
 QUICK_ROUNDS: Final = 1
 QUICK_S: Final = 240.0
@@ -102,6 +103,9 @@ def main() -> int:
 def measured(planned: list[Measurement], out: Path, memory: Path, most_s: float) -> Record:
     """Make these measurements, or those before a Ctrl-C. Everything that they made is removed."""
     out.mkdir(parents=True, exist_ok=True)
+    for pattern in OURS_IN_OUT:  # of an earlier run
+        for file in out.glob(pattern):
+            file.unlink()
     disk = Path(tempfile.gettempdir())
     record = Record(machine.described(disk, memory))
     with ExitStack() as grounds:

@@ -30,6 +30,11 @@ def exact_cpu_s(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
+def has_children(pid: int) -> bool:
+    """Whether a process has children that run or were not waited for yet."""
+    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
 def peak_mib(pid: int) -> float:
     """Return the most memory that the process had so far, in MiB."""
     return _memory_mib(pid, "VmHWM")

@@ -14,13 +14,14 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from processes import cpu_s
+from processes import cpu_s, has_children
 
 from leftzmq.cli.demo.stage import free_ports, wait_until
 from programs.pair import Failed, Pair, require
 
 PROGRAM: Final = "rsync"
 _START_S: Final = 10.0
+_LOOK_S: Final = 0.01
 _CONFIG: Final = """\
 address = 127.0.0.1
 use chroot = no
@@ -79,7 +80,10 @@ class Rsync(Pair):
     def cpu_s(self) -> list[float]:
         self._end_client()
         assert self._daemon is not None
-        return [self._used_s, cpu_s(self._daemon.pid, with_children=True)]
+        daemon = self._daemon.pid
+        # What a child of the daemon used is known when the child has ended.
+        wait_until(lambda: not has_children(daemon), _START_S, period_s=_LOOK_S)
+        return [self._used_s, cpu_s(daemon, with_children=True)]
 
     def stop(self) -> None:
         for process in (self._client, self._daemon):
