@@ -202,10 +202,19 @@ def _set_numbers(axes: Axes) -> None:
     subs = (1.0,) if most / least > 100 else (1.0, 2.0, 5.0)
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=subs))
     axes.xaxis.set_major_locator(LogLocator(base=10))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_formatter(NullFormatter())
     axes.tick_params(labelsize=8)
+
+
+def short(count: float) -> str:
+    """Return a number of files as an axis has room for it, such as 10k or 1M."""
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= unit:
+            return f"{count / unit:g}{letter}"
+    return f"{count:g}"
 
 
 def _draw_wanted(axes: Axes, row: Row, figure: Figure) -> None:

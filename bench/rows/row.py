@@ -12,6 +12,8 @@ from typing import Final
 
 from ground import Ground, Needs
 
+from leftzmq.errors import counted
+
 OURS: Final = "leftzmq"
 SYNCTHING: Final = "Syncthing"
 UNISON: Final = "Unison"
@@ -45,10 +47,10 @@ class Scale:
     idle_s: float = 0.0
 
     def __str__(self) -> str:
-        parts = [f"{self.files:,} files"] if self.files else []
+        parts = [counted(self.files, "file")] if self.files else []
         parts += [f"{self.size >> 20:,} MiB"] if self.size else []
-        parts += [f"{self.edits:,} edits"] if self.edits else []
-        parts += [f"{self.devices} devices"] if self.devices else []
+        parts += [counted(self.edits, "edit")] if self.edits else []
+        parts += [counted(self.devices, "device")] if self.devices else []
         return ", ".join(parts)
 
 
