@@ -60,7 +60,7 @@ def draw(record: Record, rows: Sequence[Row], folder: Path) -> list[Path]:
     drawn += [
         _draw_growth(record, row, folder / f"{row.name}.png")
         for row in rows
-        if row.kind == KIND and any(run.row == row.name for run in record.runs)
+        if row.kind == KIND and _lines(record, row)
     ]
     return drawn
 
@@ -146,37 +146,50 @@ def _set_range(axes: Axes, ratios: Sequence[float]) -> None:
 def _draw_growth(record: Record, row: Row, file: Path) -> Path:
     from matplotlib.figure import Figure as Picture
 
-    lines = -(-len(row.figures) // COLUMNS)
-    size = (COLUMNS * PANEL_INCHES, lines * PANEL_INCHES)
+    lines = _lines(record, row)
+    height = -(-len(lines) // COLUMNS)
+    size = (COLUMNS * PANEL_INCHES, height * PANEL_INCHES)
     picture = Picture(figsize=size, layout="constrained")
-    panels = picture.subplots(lines, COLUMNS, squeeze=False).flat
+    panels = picture.subplots(height, COLUMNS, squeeze=False).flat
     bent = {(bend.program, bend.figure.key): bend for bend in bends(record, row)}
-    for figure, axes in zip(row.figures, panels, strict=False):
-        for program in row.programs:
-            found = points(record, row, figure, program)
-            if found:
-                mark = " (bends upwards)" if (program, figure.key) in bent else ""
-                axes.loglog(
-                    *zip(*found, strict=True),
-                    marker="o",
-                    color=COLOURS[program],
-                    label=f"{program}{mark}",
-                )
+    for (figure, found), axes in zip(lines, panels, strict=False):
+        for program, points_found in found.items():
+            mark = " (bends upwards)" if (program, figure.key) in bent else ""
+            axes.loglog(
+                *zip(*points_found, strict=True),
+                marker="o",
+                color=COLOURS[program],
+                label=f"{program}{mark}",
+            )
         _draw_wanted(axes, row, figure)
-        ours = points(record, row, figure, OURS)
-        if figure.key in GROWS_WITH_FILES and len(ours) > 1:
-            _draw_proportion(axes, ours)
+        if figure.key in GROWS_WITH_FILES and len(found.get(OURS, [])) > 1:
+            _draw_proportion(axes, found[OURS])
         _set_numbers(axes)
         axes.set_title(f"{figure.what}, {figure.unit}", fontsize=10)
         axes.set_xlabel("files", fontsize=9)
         axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7)
-    for axes in panels:  # those that no figure needs
+        axes.legend(fontsize=7)
+    for axes in list(panels):  # those that no figure needs
         axes.set_visible(False)
     picture.suptitle("Growth of each cost with the number of files, medians")
     picture.savefig(file, dpi=DOTS_AN_INCH)
     return file
+
+
+def _lines(record: Record, row: Row) -> list[tuple[Figure, dict[str, list[tuple[int, float]]]]]:
+    """Return each figure that was measured, and the points of each program that has some."""
+    lines = [
+        (
+            figure,
+            {
+                program: found
+                for program in row.programs
+                if (found := points(record, row, figure, program))
+            },
+        )
+        for figure in row.figures
+    ]
+    return [(figure, found) for figure, found in lines if found]
 
 
 def _draw_proportion(axes: Axes, found: Sequence[tuple[int, float]]) -> None:
