@@ -48,6 +48,10 @@ class Record:
     runs: list[Run] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
 
+    def begun(self) -> list[Run | Missing]:
+        """Return what was measured, then what is missing."""
+        return [*self.runs, *self.missing]
+
     def values(self, row: Row, scale: Scale, program: str, key: str) -> list[float]:
         """Return what was measured of a figure, in the order of the rounds."""
         return [

@@ -88,7 +88,7 @@ def _machine(record: Record) -> str:
 
 def _scales(record: Record, row: Row) -> list[Scale]:
     """Return the scales of a row that were measured or are missing, in the order of the row."""
-    seen = {each.scale for each in (*record.runs, *record.missing) if each.row == row.name}
+    seen = {each.scale for each in record.begun() if each.row == row.name}
     return [scale for scale in (*row.quick, *row.full) if scale in seen]
 
 
@@ -115,7 +115,7 @@ def _figures(record: Record, rows: Sequence[Row]) -> str:
 
 
 def _programs(record: Record) -> list[str]:
-    seen = {each.program for each in (*record.runs, *record.missing)}
+    seen = {each.program for each in record.begun()}
     return [program for program in PROGRAMS if program in seen]
 
 

@@ -29,7 +29,7 @@ def measure(setting: Setting) -> Figures:
     scale = setting.scale
     where = str(setting.ground.folder)
     found = swarm.once(kind, scale.devices, scale.size, MBIT_S, where)
-    return {key: float(found[key]) for key in ("ratio", "bound_s", "indexed_s")}
+    return {key: value for key, value in found.items() if isinstance(value, float)}
 
 
 def _needs(scale: Scale) -> Needs:
