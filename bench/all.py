@@ -5,17 +5,18 @@ Says on stderr what it measures and what remains. Prints the Markdown table, and
 record.json (every single measurement), table.md, and pictures (with matplotlib: the extra `bench`).
 --quick measures small scales once, within five minutes: it shows that everything runs; its figures
 are no figures to be kept. On a slow machine it leaves out what comes last, and says so. Ended by
-Ctrl-C, a run shows what was measured until then.
+Ctrl-C or SIGTERM, a run shows what was measured until then.
 
 Files are made in the folder for temporary files (TMPDIR) and, for some rows, in --memory, and are
 removed at the end. What cannot be measured here is named, and the others go on; exit code 1: a
-measurement was begun and failed.
+measurement was begun and failed, or the run was ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -84,6 +85,8 @@ def asked() -> argparse.Namespace:
 
 def main() -> int:
     options = asked()
+    for each in (signal.SIGINT, signal.SIGTERM):  # also where they were ignored or end at once
+        signal.signal(each, signal.default_int_handler)
     try:
         rows = chosen(every.ROWS, [name for name in options.rows.split(",") if name])
     except NoSuchRow as error:
@@ -95,13 +98,16 @@ def main() -> int:
         say("none of these programs does any of these rows")
         return 2
     most_s = QUICK_S if options.quick else math.inf
-    record = measured(planned, options.out, options.memory, most_s)
+    record, is_ended = measured(planned, options.out, options.memory, most_s)
     shown(record, rows, options.out)
-    return 1 if any(each.has_failed for each in record.missing) else 0
+    return 1 if is_ended or any(each.has_failed for each in record.missing) else 0
 
 
-def measured(planned: list[Measurement], out: Path, memory: Path, most_s: float) -> Record:
-    """Make these measurements, or those before a Ctrl-C. Everything that they made is removed."""
+def measured(
+    planned: list[Measurement], out: Path, memory: Path, most_s: float
+) -> tuple[Record, bool]:
+    """Make these measurements. Return them, and whether the run was ended before its end. All that
+    they made is removed."""
     out.mkdir(parents=True, exist_ok=True)
     for pattern in OURS_IN_OUT:  # of an earlier run
         for file in out.glob(pattern):
@@ -121,8 +127,8 @@ def measured(planned: list[Measurement], out: Path, memory: Path, most_s: float)
         try:
             course.run(planned)
         except KeyboardInterrupt:
-            say("stopped; what was measured until now follows")
-    return record
+            return record, True
+    return record, False
 
 
 def shown(record: Record, rows: list[Row], out: Path) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
-from ground import Ground
+from ground import FEW_FILES, Ground
 from programs.pair import Lacking
 from record import Missing, Record, Run
 from rows.row import Place, Row, Scale, Setting
+
+from leftzmq.errors import counted
 
 LONGEST_WHY: Final = 300
 """Letters of a failure that are kept."""
@@ -73,11 +75,24 @@ class Course:
     most_s: float = math.inf
 
     def run(self, planned: Sequence[Measurement]) -> None:
-        """Make these measurements. One that fails does not keep the others from being made."""
+        """Make these measurements. One that fails does not keep the others from being made.
+        KeyboardInterrupt is raised again, after what it left out was noted."""
+        done = 0
+        try:
+            for done in self._made(planned):
+                self.save()
+        except KeyboardInterrupt:
+            self._leave_out(planned[done:], "the run was ended before")
+            raise
+        if done < len(planned):
+            why = f"{self.most_s:.0f} s were over before its turn came"
+            self._leave_out(planned[done:], why)
+
+    def _made(self, planned: Sequence[Measurement]) -> Iterator[int]:
+        """Make one after the other while there is time. Yield how many are made."""
         began = time.monotonic()
         for number, (measurement, is_last) in enumerate(_with_last_of_round(planned), 1):
             if time.monotonic() - began > self.most_s:
-                self._is_late(planned[number - 1 :])
                 return
             seconds, said = self._one(measurement)
             left = len(planned) - number
@@ -86,13 +101,13 @@ class Course:
                 f"[{number}/{len(planned)}] {measurement}: {said} "
                 f"({seconds:.0f} s; {left} to go, about {spent / number * left / 60:.0f} min)"
             )
-            self.save()
-            if left and (is_last or measurement.row.deletes_many):
-                self._clear()
+            yield number
+            has_deleted = measurement.row.deletes_many and measurement.scale.files > FEW_FILES
+            if left and (is_last or has_deleted):
+                self._clear(has_deleted=has_deleted)
 
-    def _is_late(self, left: Sequence[Measurement]) -> None:
-        why = f"{self.most_s:.0f} s were over before its turn came"
-        self.say(f"{why}: {len(left)} measurements are left out")
+    def _leave_out(self, left: Sequence[Measurement], why: str) -> None:
+        self.say(f"{why}: {counted(len(left), 'measurement')} left out")
         for each in left:
             self.record.missing.append(
                 Missing(each.row.name, each.program, each.scale, each.round, why, has_failed=False)
@@ -125,11 +140,12 @@ class Course:
             if figure.key in figures
         )
 
-    def _clear(self) -> None:
-        """Delete what the measurements left. Those that follow must not notice it."""
+    def _clear(self, *, has_deleted: bool) -> None:
+        """Delete what the measurements left. Those that follow must not notice it, nor what the
+        last one has deleted itself (has_deleted)."""
         for ground in self.grounds.values():
             if isinstance(ground, Ground):
-                ground.clear()
+                ground.clear(has_deleted=has_deleted)
 
 
 def _with_last_of_round(planned: Sequence[Measurement]) -> Iterator[tuple[Measurement, bool]]:

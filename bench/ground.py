@@ -66,11 +66,14 @@ class Ground:
         else:
             shutil.rmtree(home)
 
-    def clear(self) -> None:
-        """Delete what was left, and wait until that makes no difference any more."""
-        if any(self._left.iterdir()):
+    def clear(self, *, has_deleted: bool = False) -> None:
+        """Delete what was left, and wait until that makes no difference any more. has_deleted:
+        others have deleted many files just now, so it waits in any case."""
+        is_anything_left = any(self._left.iterdir())
+        if is_anything_left:
             shutil.rmtree(self._left)
             self._left.mkdir()
+        if is_anything_left or has_deleted:
             self._forget()
 
     def require(self, needs: Needs) -> None:

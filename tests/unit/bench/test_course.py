@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from course import Course, Measurement, NoSuchRow, chosen, measurements
-from ground import Ground
+from ground import FEW_FILES, Ground
 from programs.named import indexing, pair
 from programs.pair import Failed, Lacking
 from record import Record
 from rows import every
-from rows.row import OURS, PLAIN, PROGRAMS, RSYNC, SYNCTHING, UNISON, Figures, Place, Setting
+from rows.row import OURS, PLAIN, PROGRAMS, RSYNC, SYNCTHING, UNISON, Figures, Place, Scale, Setting
 
 from .rows_made import FULL, SMALL, row
 
@@ -107,18 +108,50 @@ def test_what_is_too_late_is_named(ground: Ground) -> None:
     Course({Place.DISK: ground}, record, lambda: None, said.append, most_s=-1).run(planned)
     assert [each.program for each in record.missing] == [OURS, SYNCTHING, PLAIN]
     assert not any(each.has_failed for each in record.missing)
-    assert "3 measurements are left out" in said[0]
+    assert "3 measurements left out" in said[0]
 
 
-@pytest.mark.parametrize(("deletes_many", "cleared"), [(False, [3]), (True, [1, 2, 3, 4, 5])])
+def test_what_a_run_that_is_ended_has_not_measured_is_named(ground: Ground) -> None:
+    def measure(setting: Setting) -> Figures:
+        if setting.program == SYNCTHING:
+            raise KeyboardInterrupt
+        return {}
+
+    record, saved = Record({}), list[int]()
+    planned = measurements([row(measure=measure)], frozenset(), 1, is_quick=False)
+    ended = Course(
+        {Place.DISK: ground}, record, lambda: saved.append(len(record.missing)), lambda line: None
+    )
+    with pytest.raises(KeyboardInterrupt):
+        ended.run(planned)
+    assert [run.program for run in record.runs] == [OURS]
+    assert [each.program for each in record.missing] == [SYNCTHING, PLAIN]
+    assert saved[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("deletes_many", "files", "cleared"),
+    [
+        (False, FEW_FILES + 1, [(3, False)]),
+        (True, FEW_FILES, [(3, False)]),
+        (True, FEW_FILES + 1, [(number, True) for number in (1, 2, 3, 4, 5)]),
+    ],
+)
 def test_files_are_deleted_between_rounds_and_after_many_deletes(
-    ground: Ground, deletes_many: bool, cleared: list[int], monkeypatch: pytest.MonkeyPatch
+    ground: Ground,
+    deletes_many: bool,
+    files: int,
+    cleared: list[tuple[int, bool]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not in between: what was just deleted makes new files slow."""
     said: list[str] = []
-    found: list[int] = []
-    monkeypatch.setattr(Ground, "clear", lambda self: found.append(len(said)))
-    planned = measurements([row(deletes_many=deletes_many)], frozenset(), 2, is_quick=False)
+    found: list[tuple[int, bool]] = []
+    monkeypatch.setattr(
+        Ground, "clear", lambda self, has_deleted: found.append((len(said), has_deleted))
+    )
+    deleting = replace(row(deletes_many=deletes_many), full=(Scale(files=files),))
+    planned = measurements([deleting], frozenset(), 2, is_quick=False)
     course(ground, Record({}), said).run(planned)
     assert found == cleared
 

@@ -32,6 +32,8 @@ def test_a_few_files_go_at_once_and_many_later(tmp_path: Path) -> None:
     assert sum(len(files) for _, _, files in os.walk(ground.folder)) == 0
     ground.clear()
     assert forgotten == ["waited"]  # where nothing was deleted, nothing is waited for
+    ground.clear(has_deleted=True)
+    assert forgotten == ["waited"] * 2
     ground.close()
     assert not list(tmp_path.iterdir())
 
