@@ -79,7 +79,8 @@ class Course:
         KeyboardInterrupt is raised again, after what it left out was noted."""
         done = 0
         try:
-            for done in self._made(planned):
+            for number in self._made(planned):
+                done = number
                 self.save()
         except KeyboardInterrupt:
             self._leave_out(planned[done:], "the run was ended before")
