@@ -1,8 +1,8 @@
 """What a folder costs an agent, and how the costs grow with the number of its files: each of these
 scales is measured the same way, and the largest has a million files.
 
-A is scanned alone, stopped (now its index is as large as it has to be), started anew, and looked
-at while it is idle. Then B starts, which has the same
+A is scanned alone, stopped, started anew, and looked at while it is idle. The index is all of its
+files when A is stopped, a write-ahead log included: with few files that is most of it. Then B starts, which has the same
 files, and one file is edited.
 """
 
