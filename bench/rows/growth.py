@@ -2,8 +2,8 @@
 scales is measured the same way, and the largest has a million files.
 
 A is scanned alone, stopped, started anew, and looked at while it is idle. The index is all of its
-files when A is stopped, a write-ahead log included: with few files that is most of it. Then B starts, which has the same
-files, and one file is edited.
+files when A is stopped, a write-ahead log included: with few files that is most of it.
+Then B starts, which has the same files, and one file is edited.
 """
 
 from __future__ import annotations
