@@ -283,7 +283,9 @@ class Applier:
 
     def on_file_held_up(self, fact: FileHeldUp, now: float) -> Outputs:
         active = self._window.active.get(fact.entry.path)
-        if active is None:
+        if active is None or active.entry.content != fact.entry.content:
+            return []  # it is another ticket by now
+        if active.stage is TicketStage.APPLYING:
             return []
         if fact.problem.kind is ProblemKind.WAITING_FOR_FOLDER:
             return self._wait_for_folder(active, fact.problem, now)

@@ -11,8 +11,10 @@ from leftzmq.config import Limits
 from leftzmq.disk.fs.real import RealDirectory, RealRoot
 from leftzmq.disk.staging.free_space import LowSpace, check_room, fits_bytes
 from leftzmq.disk.staging.staging import check_staging, open_staging
-from leftzmq.sync.facts import TimePassed
-from tests.helpers.mesh import Mesh
+from leftzmq.errors import ProblemKind, Shortage
+from leftzmq.sync.facts import FileHeldUp, TimePassed
+from leftzmq.sync.jobs import Apply
+from tests.helpers.mesh import Held, Mesh
 from tests.unit.sync.test_mesh import together
 
 GIB = 1 << 30
@@ -279,3 +281,22 @@ def test_what_is_here_already_is_not_needed_again(
 
 def test_the_floor_is_configurable() -> None:
     assert Limits().min_free_percent == 1.0
+
+
+def test_a_file_without_room_that_is_a_folder_by_now_ends_nobody(mesh: Mesh) -> None:
+    """What is said of the bytes of a file comes while an operation makes a folder of that name."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"bytes")
+    together(mesh)
+    entry = a.folder.index_view.ours("f").entry  # type: ignore[union-attr]
+    (a.share / "f").unlink()
+    together(mesh)
+    (a.share / "f").mkdir()
+    held = Held(b, Apply)
+    mesh.scan_all()
+    mesh.settle(5)
+    job = held.take(Apply)
+    b.handle(FileHeldUp("share", entry, Shortage("share", "f", ProblemKind.LOW_SPACE)))
+    b.handle(b.runner.run(job))
+    together(mesh)
+    assert (b.share / "f").is_dir() and not b.folder.problems.all()
