@@ -12,7 +12,7 @@ Knows inodes. Must not know shares, agents or users.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from unicodedata import normalize
@@ -469,16 +469,21 @@ class Disk:
     def everything(self) -> Iterator[tuple[str, Inode]]:
         """Yields (path, inode) of everything in the share, `.left` too; sorted within each
         folder."""
-        todo: list[tuple[str, Inode]] = [("", self.top)] if self.top is not None else []
-        while todo:
-            path, folder = todo.pop()
-            for name in sorted(folder.children):
-                inode = folder.children[name]
-                text = name.decode(errors="surrogateescape")
-                below = f"{path}/{text}" if path else text
-                yield below, inode
-                if inode.kind is Kind.DIRECTORY:
-                    todo.append((below, inode))
+        return everything_in({} if self.top is None else self.top.children)
+
+
+def everything_in(children: Mapping[bytes, Inode]) -> Iterator[tuple[str, Inode]]:
+    """Yields (path, inode) of all of a folder, by what its names are."""
+    todo: list[tuple[str, Mapping[bytes, Inode]]] = [("", children)]
+    while todo:
+        path, names = todo.pop()
+        for name in sorted(names):
+            inode = names[name]
+            text = name.decode(errors="surrogateescape")
+            below = f"{path}/{text}" if path else text
+            yield below, inode
+            if inode.kind is Kind.DIRECTORY:
+                todo.append((below, inode.children))
 
 
 def _fold(name: bytes) -> str:

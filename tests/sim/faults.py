@@ -69,7 +69,6 @@ class Faults:
         self._rosters: dict[str, tuple[RosterKeeper, Acquaintance]] = {}  # of the same time
         self._over = False
         self._closed: list[Inode] = []
-        self._hidden: dict[str, dict[bytes, Inode]] = {}
         world.before_cut, world.was_cut = self._before_cut, self._was_cut
         self._before: dict[str, dict[str, Content]] = {}
         self._mounts: set[str] = set()  # devices with a mount in their shares
@@ -459,7 +458,7 @@ class Faults:
         device.watching.stop()
         if chance.random() < 0.5:
             assert device.unmounted is not None
-            self._hidden[device.name] = dict(device.unmounted.children)
+            device.hidden = dict(device.unmounted.children)
             device.unmounted.children.clear()
             if device.alive:
                 device.scan()
@@ -666,7 +665,8 @@ class Faults:
             bare = device.disk.top
             if bare is not None and bare.children:
                 raise Broken("I11", f"{device.name} wrote into what was not its share")
-            device.unmounted.children.update(self._hidden.pop(device.name, {}))
+            device.unmounted.children.update(device.hidden)
+            device.hidden = {}
             device.disk.top, device.unmounted = device.unmounted, None
 
     # ---- lines, clocks, watchers --------------------------------------------------------------

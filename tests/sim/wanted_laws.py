@@ -17,7 +17,7 @@ from leftzmq.tree.wanted import Wanted
 
 from . import laws
 from .choosers import Choosers, is_dropping, pins_of
-from .disk import Inode
+from .disk import Inode, everything_in
 from .laws import Broken
 from .ledger import Content, Ledger, Value, content_of
 from .node import content_id
@@ -242,9 +242,14 @@ class Witness:
         return any(content in self._before_bits_turned(each) for each in self._others_have(device))
 
     def _others_have(self, device: SimDevice) -> Iterator[Content]:
-        others = (other for other in self._world.devices.values() if other is not device)
-        found = (content_of(inode) for other in others for _, inode in other.disk.everything())
-        return (content for content in found if content is not None)
+        """On disks that are away for a while, too: they come back."""
+        for other in self._world.devices.values():
+            if other is device:
+                continue
+            away = {} if other.unmounted is None else {**other.unmounted.children, **other.hidden}
+            for _, inode in (*other.disk.everything(), *everything_in(away)):
+                if (content := content_of(inode)) is not None:
+                    yield content
 
 
 def _id_of(device: SimDevice, content: Content) -> bytes:

@@ -161,6 +161,7 @@ class SimDevice(Device):
         self.commits_left = 0
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
+        self.hidden: dict[bytes, Inode] = {}  # what was in that, where open folders show nothing
         self.unlisted: set[str] = set()  # devices that are not in its list of peers now
         self.paused: set[str] = set()  # other devices, and FOLDER, until they are resumed
         self.acquaintance: Acquaintance | None = (
