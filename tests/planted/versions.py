@@ -57,7 +57,7 @@ MADE: Final = (
             ),
             Edit(
                 "leftzmq/sync/versions/resolver.py",
-                "            self._index_view.begun[entry.path] = entry",
+                "            self._index_view.remember_begun(entry)",
                 "            pass",
             ),
         ),

@@ -223,7 +223,7 @@ def test_an_output_that_cannot_be_written_is_an_exit_code(probe: Probe) -> None:
     assert below_runpy(forked.stderr) == below_runpy(executed.stderr)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1])
 def test_a_signal_ends_it(
     probe: Probe, kept: list[processes.Process[Any]], number: signal.Signals
 ) -> None:
