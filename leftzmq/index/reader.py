@@ -288,16 +288,17 @@ class Reader:
 
     def homes(self, contents: Iterable[bytes]) -> dict[bytes, str]:
         """content -> the path of a live file of ours that has it, where there is one."""
-        return {
-            content: path_of_key(key)
-            for content, key in among(
-                self._ask,
-                "SELECT content, min(path) FROM version INDEXED BY version_content"
-                " WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0 AND content IN",
-                contents,
-                " GROUP BY content",
-            )
-        }
+        found: dict[bytes, str] = {}
+        for content in dict.fromkeys(contents):
+            # One step for each: tens of thousands of files may have the same bytes.
+            row = self._ask(
+                "SELECT path FROM version INDEXED BY version_content"
+                " WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0 AND content = ? LIMIT 1",
+                (content,),
+            ).fetchone()
+            if row is not None:
+                found[content] = path_of_key(row[0])
+        return found
 
     def paths(self, after: bytes, limit: int) -> list[list[Row]]:
         """The next `limit` rows in path order after the sort key `after`, grouped by path.
