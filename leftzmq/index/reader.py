@@ -287,18 +287,10 @@ class Reader:
         return [_linked(columns) for columns in found]
 
     def homes(self, contents: Iterable[bytes]) -> dict[bytes, str]:
-        """content -> the path of a live file of ours that has it, where there is one."""
-        found: dict[bytes, str] = {}
-        for content in dict.fromkeys(contents):
-            # One step for each: tens of thousands of files may have the same bytes.
-            row = self._ask(
-                "SELECT path FROM version INDEXED BY version_content"
-                " WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0 AND content = ? LIMIT 1",
-                (content,),
-            ).fetchone()
-            if row is not None:
-                found[content] = path_of_key(row[0])
-        return found
+        """content -> the path of a live file of ours that has it, where there is one. One step for
+        each content: tens of thousands of files may have the same."""
+        twins = {content: self.twins(content, 1) for content in contents}
+        return {content: rows[0].entry.path for content, rows in twins.items() if rows}
 
     def paths(self, after: bytes, limit: int) -> list[list[Row]]:
         """The next `limit` rows in path order after the sort key `after`, grouped by path.

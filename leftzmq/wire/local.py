@@ -103,10 +103,11 @@ def bounded(fields: Mapping[str, Scalar]) -> dict[str, Scalar]:
 def fitted(fields: Mapping[str, Scalar]) -> tuple[dict[str, Scalar], int]:
     """Return the same, and the bytes that they take in an event, or an upper bound of them."""
     room = MAX_EVENT_BYTES - _EVENT_HEAD_BYTES
-    plain = _plain_bytes(fields)
+    said = dict(fields)
+    plain = _plain_bytes(said)
     if 0 <= plain <= room:
-        return dict(fields), plain
-    said: dict[str, Scalar] = sayable(fields)
+        return said, plain
+    said = sayable(fields)
     if (most := fields_bytes(said)) <= room:
         return said, most
     each = room // len(said) - _FIELD_BYTES
@@ -114,11 +115,11 @@ def fitted(fields: Mapping[str, Scalar]) -> tuple[dict[str, Scalar], int]:
     return cut, fields_bytes(cut)
 
 
-def _plain_bytes(fields: Mapping[str, Scalar]) -> int:
+def _plain_bytes(fields: dict[str, Scalar]) -> int:
     """Return the bytes of these fields in an event, if they can be said as they are; -1: they
     cannot. Nearly all can, and one call into msgpack says so."""
     try:
-        return len(pack(dict(fields)))
+        return len(pack(fields))
     except (UnicodeEncodeError, OverflowError, TypeError):
         return -1
 

@@ -283,10 +283,10 @@ class Applier:
 
     def on_file_held_up(self, fact: FileHeldUp, now: float) -> Outputs:
         active = self._window.active.get(fact.entry.path)
-        if active is None or active.entry.content != fact.entry.content:
-            return []  # it is another ticket by now
-        if active.stage is TicketStage.APPLYING:
+        if active is None or active.stage is TicketStage.APPLYING:
             return []
+        if active.entry.content != fact.entry.content:
+            return []  # it is another ticket by now
         if fact.problem.kind is ProblemKind.WAITING_FOR_FOLDER:
             return self._wait_for_folder(active, fact.problem, now)
         if isinstance(fact.problem, Shortage):

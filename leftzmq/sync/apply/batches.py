@@ -207,8 +207,9 @@ class Batches:
             self._considered_anew(path, active)
             return None
         ticket = self._resolver.ticket(path)
-        is_same = ticket is not None and ticket.entry is active.entry
-        if ticket is None or not (is_same or ticket.entry.rank == active.entry.rank):
+        if ticket is None or (
+            ticket.entry is not active.entry and ticket.entry.rank != active.entry.rank
+        ):
             self._considered_anew(path, active)
             return None
         parent = parent_of(path)

@@ -57,9 +57,10 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
     adopted = adoptable([*others, *begun], successor_of, observed, kept)
-    for each in begun if adopted is None else ():
-        if _says(each, observed, kept) and _was_to_come(each, ours, others):
-            adopted = each  # and what it replaced unseen has the name of its copy
+    if adopted is None:
+        # What it replaced unseen has the name of its copy.
+        said = (each for each in reversed(begun) if _says(each, observed, kept))
+        adopted = next((each for each in said if _was_to_come(each, ours, others)), None)
     if adopted is not None and not (held and held.is_above(adopted)):
         index_view.take_row(rows, adopted, key, observed.noise)
         return adopted
