@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from processes import cpu_s, exact_cpu_s, peak_mib, resident_mib
 
@@ -98,6 +99,22 @@ class Pair(ABC):
     def accept(self) -> bool:
         """Let through what is held back on A. Return whether anything was."""
         return False
+
+
+P = TypeVar("P", bound=Pair)
+
+
+@contextmanager
+def opened_with(program: str, make: Callable[[Path], P], home: Path) -> Iterator[P]:
+    """Yield a pair of an installed program in this new folder, not started; its processes are
+    ended afterwards."""
+    require(program)
+    home.mkdir()
+    pair = make(home)
+    try:
+        yield pair
+    finally:
+        pair.stop()
 
 
 class Device(Protocol):

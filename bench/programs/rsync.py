@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Final
 
 from processes import cpu_s, has_children
 
 from leftzmq.cli.demo.stage import free_ports, wait_until
-from programs.pair import Failed, Pair, require
+from programs.pair import Failed, Pair, opened_with
 
 PROGRAM: Final = "rsync"
 _START_S: Final = 10.0
@@ -127,13 +126,6 @@ class Rsync(Pair):
             return False
 
 
-@contextmanager
-def opened(home: Path) -> Iterator[Rsync]:
+def opened(home: Path) -> AbstractContextManager[Rsync]:
     """Yield a pair in this new folder, not started; its processes are ended afterwards."""
-    require(PROGRAM)
-    home.mkdir()
-    pair = Rsync(home)
-    try:
-        yield pair
-    finally:
-        pair.stop()
+    return opened_with(PROGRAM, Rsync, home)

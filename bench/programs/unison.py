@@ -13,15 +13,14 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Final
 
 from processes import cpu_s
 
 from leftzmq.cli.demo.stage import free_ports, wait_until
-from programs.pair import Failed, Pair, require
+from programs.pair import Failed, Pair, opened_with
 
 PROGRAM: Final = "unison"
 MONITOR: Final = "unison-fsmonitor"
@@ -130,13 +129,6 @@ class Unison(Pair):
                 raise Failed(f"Unison ended with {process.returncode}: {self.log_tail()}")
 
 
-@contextmanager
-def opened(home: Path) -> Iterator[Unison]:
+def opened(home: Path) -> AbstractContextManager[Unison]:
     """Yield a pair in this new folder, not started; its processes are ended afterwards."""
-    require(PROGRAM)
-    home.mkdir()
-    pair = Unison(home)
-    try:
-        yield pair
-    finally:
-        pair.stop()
+    return opened_with(PROGRAM, Unison, home)

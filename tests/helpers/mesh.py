@@ -265,3 +265,7 @@ class Held:
         (job,) = [job for job in self.jobs if isinstance(job, kind)]
         self.jobs.remove(job)
         return job
+
+    def end(self) -> None:
+        """No further job waits."""
+        del self.device.do

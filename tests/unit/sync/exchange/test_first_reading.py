@@ -9,11 +9,10 @@ import pytest
 from leftzmq.content.keys import derive_keys
 from leftzmq.sync.actions import Send
 from leftzmq.sync.exchange.first_reading import FirstReading
-from leftzmq.sync.facts import Fact
-from leftzmq.sync.jobs import Job, Walked
+from leftzmq.sync.jobs import Walk
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.messages import Capability, Message, Reading
-from tests.helpers.mesh import Device, Mesh
+from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim import node
 
 TAG, B, C = derive_keys(bytes(32)).first.tag, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
@@ -124,23 +123,13 @@ def test_a_sync_with_a_device_that_still_reads_is_not_called_complete(tmp_path: 
     a, b = mesh.devices.values()
     for number in range(3):
         a.write(f"f{number}", b"bytes")
-    held: list[Fact] = []
-    submit = mesh.submit
-
-    def later(device: Device, job: Job) -> None:
-        answer = device.runner.run(job)
-        if device is a and isinstance(answer, Walked) and not held:
-            held.append(answer)
-        else:
-            device.take(answer)
-
-    mesh.submit = later  # type: ignore[method-assign, assignment]
+    held = Held(a, Walk)
     b.start()
     a.start()
     mesh.settle(5.0)
-    assert held and member(mesh, b) == "reading"
-    mesh.submit = submit  # type: ignore[method-assign]
-    a.take(held[0])
+    assert held.jobs and member(mesh, b) == "reading"
+    a.take(a.runner.run(held.take(Walk)))
+    held.end()
     mesh.settle(5.0)
     assert member(mesh, b) == "in sync" and a.tree() == b.tree() and len(b.tree()) == 3
 
