@@ -255,10 +255,11 @@ class _View:
 
     def keeps(self, path: str, kind: Kind) -> bool:
         """Whether it keeps something of this kind, which lies there or is to be fetched, and
-        nothing that it ignores is in its way."""
+        nothing that it ignores is in its way. What it ignores and what was let go are two things:
+        of a file that was dropped, a folder of this name that is ignored shows nothing."""
         if any(is_within(path, each) for each in self._in_the_way):
             return False
-        if not (path in self.kinds or self._wanted.wants(path, kind)):
+        if not (self.has(path) or self._wanted.wants(path, kind)):
             return False
         return not is_ignored(self.rules, path, kind)
 
