@@ -21,6 +21,7 @@ from leftzmq.errors import IndexFailed, IndexFault
 from leftzmq.index.connection import index_failed
 from leftzmq.index.flush import flush, log_bytes
 from leftzmq.index.heads import Heads
+from leftzmq.index.lasting_problems import LastingProblems
 from leftzmq.index.lefting_ledger import LeftingLedger
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import (
@@ -68,6 +69,7 @@ class Store(Reader):
         self._last_id: int = last
         self.heads = Heads(self._db, self.begin_transaction)
         self.leftings = LeftingLedger(self._db, self._ask, self.begin_transaction)
+        self.problems = LastingProblems(self._db, self._ask, self.begin_transaction)
 
     @property
     def last_id(self) -> int:

@@ -97,7 +97,7 @@ class Folder:
         self.hold = hold = hold or Hold()
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.epochs = epochs
-        self.locks, self.problems = PathLocks(), Problems(id)
+        self.locks, self.problems = PathLocks(), Problems(id, store.problems)
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
         self.mode = self.index_view.author.mode = mode
@@ -312,7 +312,8 @@ class Folder:
         """The folder begins: clear what an earlier life left half done, then start everything else.
         In one that is held no old version of the trash ends before its user's yes."""
         self.differences.start()
-        out = self.applier.clear()
+        out = self.problems.start()
+        out += self.applier.clear()
         out += self.keeping.start()
         out += self.guard.start()
         out += self.scheduler.start(now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -42,6 +42,18 @@ _BESIDE: Final = frozenset(
     )
 )
 """These stand beside another problem of the same path: neither solves the other."""
+_LASTING: Final = frozenset((ProblemKind.ACCESS_LOST,))
+"""No look, no ticket and no peer says these again after a start."""
+
+
+class Memory(Protocol):
+    """Where the lasting problems of one folder are written down."""
+
+    def all(self, folder: str) -> list[Problem]: ...
+
+    def remember(self, problem: Problem) -> None: ...
+
+    def forget(self, path: str) -> None: ...
 
 
 class _Kept(Struct, frozen=True):
@@ -75,14 +87,21 @@ class Problems:
     """The problems of one folder, by path or by name of a device. Its length counts kept and hidden
     problems."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, memory: Memory | None = None) -> None:
+        """memory: None: none outlives the agent."""
+        self.folder, self._memory = folder, memory
         self._by_path: dict[str, _Kept] = {}  # in the order of their numbers; by _key
         self._shares = {kind: _Share() for kind in ProblemKind}
         self._hidden: dict[int, ProblemKind] = {}  # by the hash of the path: 36 bytes, not 4 KiB
         self._hidden_of = dict.fromkeys(ProblemKind, 0)
         self._number = 0
         self._in_walk: set[int] = set()
+
+    def start(self) -> Outputs:
+        """Show what an earlier life wrote down, and nobody solved since."""
+        if self._memory is None:
+            return []
+        return [it for problem in self._memory.all(self.folder) for it in self.show(problem)]
 
     def __len__(self) -> int:
         return len(self._by_path) + len(self._hidden)
@@ -135,7 +154,7 @@ class Problems:
         mark = hash(key)
         before = self._by_path.get(key)
         if before is not None:
-            self._shares[before.problem.kind].give_back(before.problem)
+            self._give_back(before.problem)
         if not self._shares[problem.kind].count_in(problem):
             self._by_path.pop(key, None)
             if mark in self._hidden or len(self._hidden) < MAX_HIDDEN:
@@ -150,6 +169,8 @@ class Problems:
             self._number += 1
         number = self._number if before is None else before.number
         self._by_path[key] = _Kept(number, problem)
+        if problem.kind in _LASTING and self._memory is not None:
+            self._memory.remember(problem)
         if before is not None and before.problem.kind is problem.kind:
             return []
         return [_told(problem, problem.kind.name, str(problem))]
@@ -177,7 +198,7 @@ class Problems:
         kept = self._by_path.pop(key, None)
         if kept is None:
             return []  # a problem that was not reported is not reported as solved
-        self._shares[kept.problem.kind].give_back(kept.problem)
+        self._give_back(kept.problem)
         return [_told(kept.problem, "SOLVED", f"{kept.problem.subject}: solved")]
 
     def walk_begins(self) -> None:
@@ -196,6 +217,12 @@ class Problems:
                 self._unhide(mark)
         self._in_walk.clear()
         return out
+
+    def _give_back(self, problem: Problem) -> None:
+        """It is kept no more."""
+        self._shares[problem.kind].give_back(problem)
+        if problem.kind in _LASTING and self._memory is not None:
+            self._memory.forget(problem.path)
 
     def _unhide(self, mark: int) -> None:
         """The problem of this mark is hidden no more, if it was: it is kept now, or solved."""

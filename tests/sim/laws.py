@@ -33,8 +33,10 @@ class Broken(AssertionError):
 def tree_of(device: SimDevice) -> Tree:
     """Returns everything that is synced: path -> what it is. A conflict copy gets the access of the
     file that it is a copy of; if a user deletes that in this instant, nobody knows who could read
-    it, and the copy is for its owner alone there."""
+    it, and the copy is for its owner alone there. What nobody else may read on some device, as its
+    user is told, is judged without the bits of others."""
     found: Tree = {}
+    shut = {at for each in device.world.alive for at in _lost_access(each)}
     for path, inode in device.hands.tree():
         if path.endswith(LEFTING_SUFFIX):
             continue
@@ -45,7 +47,7 @@ def tree_of(device: SimDevice) -> Tree:
             case Kind.SYMLINK:
                 found[path] = ("link", bytes(inode.data))
             case Kind.FILE:
-                compared = 0o700 if is_conflict_name(path) else 0o777
+                compared = 0o700 if is_conflict_name(path) or path in shut else 0o777
                 found[path] = (
                     "file",
                     bytes(inode.data),
@@ -53,6 +55,13 @@ def tree_of(device: SimDevice) -> Tree:
                     oct(inode.mode & compared),
                 )
     return found
+
+
+def _lost_access(device: SimDevice) -> Iterator[str]:
+    """The paths at which its user is to set by hand who may read them."""
+    for each in device.folder.problems.all():
+        if each.kind is ProblemKind.ACCESS_LOST:
+            yield each.path
 
 
 def is_folder(what: tuple[object, ...] | None) -> bool:

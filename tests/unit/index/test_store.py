@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index import schema
 from leftzmq.index.flush import flush
 from leftzmq.index.heads import NO_LIFE
@@ -199,6 +200,7 @@ from pathlib import Path
 from tests.helpers.trees import file, life, made
 from leftzmq.index.rows import Row, columns_of
 from leftzmq.index.store import Store
+from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index import schema
 from leftzmq.index.flush import flush
 store = Store(Path(sys.argv[1]))
@@ -312,3 +314,18 @@ def test_an_index_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
     store = Store(tmp_path / "index")
     put_linked(store, "a", 7, 2)
     assert [name for name, _ in store.names_of(7, 10)] == ["a"]
+
+
+def test_of_each_path_the_last_problem_outlives_the_store(tmp_path: Path, store: Store) -> None:
+    lost = Problem("share", "d/é", ProblemKind.ACCESS_LOST, "group 7")
+    store.problems.remember(Problem("share", "d/é", ProblemKind.ACCESS_LOST, "owner 5"))
+    store.problems.remember(lost)
+    store.problems.remember(Problem("share", "solved", ProblemKind.ACCESS_LOST))
+    store.problems.forget("solved")
+    store.begin_transaction()
+    store._db.execute("INSERT INTO problem VALUES (x'61', 'OF_A_LATER_LEFTZMQ', '')")
+    store.commit()
+    store.close()
+    again = Store(tmp_path / "index")
+    assert again.problems.all("share") == [lost]
+    again.close()

@@ -106,6 +106,38 @@ def test_what_cannot_be_kept_is_a_problem_until_somebody_sets_it(
     assert path.stat().st_uid == 1000 and not b.folder.problems.all()
 
 
+@pytest.mark.parametrize("cured", ["not at all", "while its agent runs", "while it does not run"])
+def test_what_could_not_be_kept_is_told_after_the_next_start_too(
+    pair: tuple[Mesh, Device, Device], monkeypatch: pytest.MonkeyPatch, cured: str
+) -> None:
+    """Nothing on the disk says it: who may not read it now, and could before, is seen nowhere."""
+    mesh, a, b = pair
+    path = shared(mesh, a, b)
+
+    def refused(self: RealFile, name: str) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    os.setxattr(path, "user.note", b"of a user")
+    with monkeypatch.context() as patch:
+        patch.setattr(RealFile, "set_xattr", lambda self, name, value: refused(self, name))
+        edit(mesh, a, b"two")
+    (before,) = b.folder.problems.all()
+    assert before.kind is ProblemKind.ACCESS_LOST
+    if cured == "while its agent runs":
+        os.setxattr(path, "user.note", b"of a user")
+        mesh.scan_all()
+        mesh.settle()
+        assert not b.folder.problems.all()
+    b.kill()
+    if cured == "while it does not run":
+        os.setxattr(path, "user.note", b"of a user")
+    for _ in range(2):
+        b.start()
+        mesh.settle()
+        assert b.folder.problems.all() == ([before] if cured == "not at all" else [])
+        b.kill()
+
+
 @pytest.mark.parametrize("cure", ["its user sets it", "others have another one", "it may be set"])
 def test_a_mode_that_cannot_be_set_is_a_problem_and_nothing_is_acknowledged(
     pair: tuple[Mesh, Device, Device], monkeypatch: pytest.MonkeyPatch, cure: str
