@@ -40,6 +40,7 @@ from leftzmq.sync.jobs import (
     HomeSearched,
     ListsExpanded,
     LookAtHome,
+    SmallStaged,
     StageSmall,
     StagingOpened,
 )
@@ -76,6 +77,12 @@ class View:
         pass
 
     def intend(self, *intents: object) -> None:
+        pass
+
+    def put(self, *found: object) -> None:
+        pass
+
+    def intent_over(self, *leftings: str) -> None:
         pass
 
     def is_taken(self, lefting: str) -> bool:
@@ -340,6 +347,23 @@ def test_what_was_kept_of_a_file_that_is_not_wanted_before_it_begins_is_left(
     downloader.on_file_wanted(FileWanted("share", entry, None, kept=kept), 101.0)
     left = downloader.on_file_not_wanted(FileNotWanted("share", "g"), 101.0)
     assert left == [FileLeft("share", entry, kept)]
+
+
+@pytest.mark.parametrize("content", [b"n" * 32, ID])
+def test_what_holds_an_earlier_version_up_leaves_the_present_one_wanted(
+    downloader: Downloader, content: bytes
+) -> None:
+    newer = replace(ENTRY, content=ContentId(content), stamp=2)
+    downloader.on_file_wanted(FileWanted("share", newer, None), 100.1)
+    downloader.go_on(100.1)
+    problem = Problem("share", "f", ProblemKind.WAITING_FOR_FOLDER)
+    failed = SmallStaged("share", MUTE, (), (), (), ((ENTRY, problem),), 5)
+    assert not any(isinstance(it, FileHeldUp) for it in downloader.on_small_staged(failed, 100.2))
+    assert downloader.small.wanted("share", "f") == newer
+    failed = replace(failed, problems=((newer, problem),))
+    (held_up,) = downloader.on_small_staged(failed, 100.3)
+    assert held_up == FileHeldUp("share", newer, problem)
+    assert downloader.small.wanted("share", "f") is None
 
 
 def test_silence_is_looked_for_in_time_whatever_was_asked_and_answered() -> None:
