@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.schema import OURS
 from leftzmq.sync.versions.withheld import REPLACED
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
@@ -264,6 +265,20 @@ def cannot_hold(device: SimDevice) -> set[str]:
     """The paths that its disk cannot hold beside another spelling."""
     problems = device.folder.problems.all()
     return {each.path for each in problems if each.kind is ProblemKind.NAME_FOLDS}
+
+
+def makes_versions(device: SimDevice, head: int) -> bool:
+    """Whether it made versions of its own since this head of its index. A delete of what its disk
+    cannot hold is none, if it took that over: while it reaches only a device that has nothing
+    newer, the older delete is the best that it knows."""
+    apart, now = cannot_hold(device), device.store.heads.sequence
+    taken_over = 0
+    for change in device.store.changes(head, now, 10_000) if apart else ():
+        others = any(row.holders > OURS for row in device.store.rows(change.path) if row.is_ours)
+        is_delete = change.entry is not None and change.entry.deleted
+        if others and is_delete and any(is_within(change.path, at) for at in apart):
+            taken_over += 1
+    return now != head + taken_over
 
 
 def waits_for(device: SimDevice) -> list[str]:
