@@ -182,8 +182,12 @@ class Invitations:
     def open(self) -> tuple[Invitation, ...]:
         return tuple(one for one in self._all.values() if one.state is InvitationState.OPEN)
 
-    def ends_in_s(self, invitation: Invitation, now: float) -> float:
-        return max(0.0, self._ends[invitation.mark] - now)
+    def until(self, invitation: Invitation, wall: float, now: float) -> float:
+        """Return when its time is over, or would have been (unix seconds). A wall clock that was
+        set anew moves that of an open one along."""
+        if invitation.state is not InvitationState.OPEN:
+            return invitation.opened + invitation.ttl_s
+        return wall + max(0.0, self._ends[invitation.mark] - now)
 
     def deadline(self) -> float | None:
         """Return when `pass_time` has something to do (monotonic seconds)."""

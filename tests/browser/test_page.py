@@ -175,10 +175,25 @@ def test_a_device_is_let_in_by_a_click(stage: Stage, driver: Any, tmp_path: Path
         page = opened(driver, web)
         driver.execute_script("location.hash = 'invite'")
         page.sees("Address from outside")
-        driver.find_element("css selector", "input[placeholder]").send_keys("localhost")
+        uses = driver.find_element("css selector", "input[type=number]")
+        address = driver.find_element("css selector", "input[placeholder]")
+        for wrong in ("0", "63", "1.5", ""):
+            uses.clear()
+            uses.send_keys(wrong)
+            page.click("Make an invitation", "#main")
+            assert not driver.execute_script("return document.getElementById('ask').open"), wrong
+        uses.clear()
+        uses.send_keys("1")
+        address.send_keys("no address:x")
+        page.click("Make an invitation", "#main")
+        page.click("Make an invitation", "#ask")
+        page.sees("write HOST or HOST:PORT", "#said > .is-bad")
+        address.clear()
+        address.send_keys("localhost")
         page.click("Make an invitation", "#main")
         page.click("Make an invitation", "#ask")
         page.sees("leftzmq join lz", "#invitation")
+        assert not page.text("#said > .is-bad"), "it is not wrong any more"
         page.until(
             lambda: driver.execute_script(
                 "return document.querySelectorAll('.qr rect').length > 50"

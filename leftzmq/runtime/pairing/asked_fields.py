@@ -17,12 +17,13 @@ from msgspec import Struct
 from leftzmq.config import Endpoint
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
 from leftzmq.content.keys import derive_epoch
-from leftzmq.errors import LeftError, UsageError
+from leftzmq.errors import ConfigError, LeftError, UsageError
 from leftzmq.statedir import SECRET_BYTES
 from leftzmq.wire.local import Scalar
 from leftzmq.wire.replies import DeclinedReply, Reply, WhyDeclined
 
 _SAME_VERSION: Final = "use the leftzmq of the same version"
+_ADDRESS: Final = "write HOST or HOST:PORT; HOST is a name, an IPv4 address or an [IPv6 address]"
 _DOOR: Final = "the answer of the door"
 _JOIN_AGAIN: Final = "join again"
 
@@ -82,13 +83,16 @@ class AskedFields(Struct, frozen=True):
 
     def named_address(self, key: str, port: int) -> Endpoint | None:
         """Return where the user says that this machine is; without a port there it has this one.
-        None: it was left out. Raises ConfigError."""
+        None: it was left out."""
         text = self.optional(key)
         if not text:
             return None
         host, colon, digits = text.rpartition(":")
         has_port = bool(colon) and digits.isdecimal() and not host.endswith(":")
-        return Endpoint.parse(f"tcp://{text}" if has_port else f"tcp://{text}:{port}", "--address")
+        try:
+            return Endpoint.parse(f"tcp://{text}" if has_port else f"tcp://{text}:{port}", key)
+        except ConfigError:
+            raise UsageError("is no address of a machine", text, _ADDRESS) from None
 
     # -- what a door answered to the command line -------------------------------------------------
 

@@ -134,7 +134,7 @@ class InvitationVerbs:
                     uses_left=one.uses_left,
                     mode=one.mode,
                     opened=one.opened,
-                    until=wall + self._invitations.ends_in_s(one, now),
+                    until=self._invitations.until(one, wall, now),
                     came_in=[
                         CameIn(name=use.name, key=public_text(use.device)) for use in one.used_by
                     ],

@@ -12,7 +12,7 @@ from typing import Final
 from leftzmq.config import UnusableFolder
 from leftzmq.disk.apply.resolve import Wish
 from leftzmq.disk.trash.trash import is_batch
-from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refused
+from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refusal, Refused
 from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.health.fleet import Fleet
@@ -45,6 +45,9 @@ _CHANGES: Final = (
     "override",
     "modes adopt",
 )
+_NO_NAME: Final = (Refusal.PATH_ABSOLUTE, Refusal.PATH_UNCLEAN, Refusal.PATH_NUL)
+"""Nothing on a disk is called so: the question is wrong, not the name."""
+_RELATIVE: Final = "write it as it is in the folder, such as photos/one.jpg"
 _OF_STOPPED: Final = ("problems", "fleet", "why")
 """What is answered of a stopped folder."""
 
@@ -157,6 +160,8 @@ class Commands:
         try:
             check_path(path)
         except Refused as refused:
+            if refused.refusal in _NO_NAME:
+                return [declined(fact.asker, refused.refusal.value, path, _RELATIVE)]
             return self._why_questions.of_bad_path(fact.asker, folder.id, path, refused.refusal)
         return self._why_questions.ask(fact.asker, folder, path, _text(fact, "peer"))
 

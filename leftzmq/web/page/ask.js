@@ -52,6 +52,8 @@ export async function change(title, body, label, act, done) {
 export async function perform(act, done) {
   try {
     const answer = await act();
+    // What went wrong before was tried again, or is of no interest any more.
+    for (const line of document.querySelectorAll("#said > .is-bad")) line.remove();
     say(done(answer));
     return answer;
   } catch (error) {

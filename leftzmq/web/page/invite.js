@@ -16,7 +16,7 @@ const KEY_LETTERS = 13;
 export function invite() {
   const folder = chooser();
   const time = h("select", {}, TIMES.map(([value, label]) => h("option", { value }, label)));
-  const uses = h("input", { type: "number", min: 1, max: 62, value: 1 });
+  const uses = h("input", { type: "number", min: 1, max: 62, value: 1, required: true });
   const address = h("input", { type: "text", autocomplete: "off", spellcheck: "false", placeholder: "left out: its own addresses" });
   const asks = h("input", { type: "checkbox", checked: true });
   const reads = h("input", { type: "checkbox" });
@@ -53,6 +53,7 @@ export function invite() {
     ),
   );
   open.addEventListener("click", async () => {
+    if (!uses.reportValidity()) return; // the browser says what is wrong with the number
     const id = folder.value();
     const fields = { folder: id, ttl_s: Number(time.value), uses: Number(uses.value), asks: asks.checked, read_only: reads.checked };
     if (address.value.trim() !== "") fields.address = address.value.trim();

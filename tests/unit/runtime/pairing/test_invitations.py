@@ -57,12 +57,19 @@ def test_an_end_that_cannot_be_written_ends_nothing_else(
     world.now = 701.0
     monkeypatch.setattr(StateDir, "save_pairing", disk_is_full)
     world.desk.tick()
-    assert world.ask("invitations")["invitations"][0]["state"] == "expired"
+    (expired,) = world.ask("invitations")["invitations"]
+    assert expired["state"] == "expired"
+    world.now += 60.0
+    (later,) = world.ask("invitations")["invitations"]
+    assert later["until"] == expired["until"] == expired["opened"] + 600.0
 
 
 def test_what_cannot_be_invited_is_declined(world: World) -> None:
     assert "no such folder" in world.ask("invite", folder="nope")["declined"]["what"]
-    assert "--address" in world.ask("invite", folder="share", address="a b:1")["declined"]["where"]
+    for address in ("a b:1", "not an:address:x", "[::1", "tcp://host:1"):
+        declined = world.ask("invite", folder="share", address=address)["declined"]
+        assert (declined["what"], declined["where"]) == ("is no address of a machine", address)
+        assert "HOST:PORT" in declined["do"]
     world.addresses = ()
     for host, what in (
         ("127.0.0.1", "listens at tcp://127.0.0.1:7700 alone"),

@@ -327,8 +327,14 @@ def test_what_is_never_synced(mesh: Mesh, a: Device) -> None:
 
 
 def test_a_bad_name(a: Device) -> None:
-    for path in ("x" * 300, "a//b", "/a", "../x", "caf\udce9"):
+    for path in ("x" * 300, "caf\udce9"):
         assert why(a, path) is WhyNot.BAD_NAME, path
+
+
+def test_what_is_no_path_in_the_folder_is_no_question(mesh: Mesh, a: Device) -> None:
+    for path in ("a//b", "/a", "../x", "a/./b", "a\0b"):
+        declined = mesh.ask(a, "why", folder=FOLDER, path=path)["declined"]
+        assert "such as photos/one.jpg" in declined["do"], path
 
 
 def test_a_name_that_the_disk_cannot_tell_from_another_one(
