@@ -160,6 +160,11 @@ def test_an_agent_and_a_server_that_go_are_said_and_found_again(stage: Stage, dr
         page.sees("open the address that `leftzmq web` printed", "#away")
         driver.get(other.base + "?token=" + other.token[:-1])
         page.sees("the token is not the one of this state directory")
+        driver.get(other.base)
+        page.sees("open the address that `leftzmq web` printed", "#away")
+        for view in ("now", "conflicts", "trash", "problems", "invite"):
+            driver.execute_script(f"location.hash = '{view}'")
+            assert not page.text("#main"), "nothing is known, so nothing is said"
 
 
 def test_a_device_is_let_in_by_a_click(stage: Stage, driver: Any, tmp_path: Path) -> None:

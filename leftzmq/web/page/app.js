@@ -29,6 +29,7 @@ for (const [name, view] of Object.entries(views)) {
   main.append(view.node);
 }
 show(links.why.item, false);
+show(main, false); // nothing is known yet, not even that there is nothing
 addEventListener("hashchange", () => open(true));
 open(false);
 
@@ -80,6 +81,7 @@ const handlers = {
     model.status = status;
     show(away, false);
     header(status);
+    show(main, true);
     draw();
     if (isFirst) performance.mark("first status");
     if (isAskable === null) {

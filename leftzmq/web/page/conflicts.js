@@ -17,7 +17,7 @@ const LABELS = { mine: "Keep mine", theirs: "Keep theirs", file: "Keep the file"
 
 export function conflicts() {
   const rows = h("ul", { class: "rows", id: "conflicts" });
-  const empty = h("p", { class: "empty" }, "No conflict: nothing was changed on two devices at once.");
+  const empty = h("p", { class: "empty", hidden: true }, "No conflict: nothing was changed on two devices at once.");
   const node = h(
     "section",
     { class: "card", "aria-labelledby": "h-conflicts" },
@@ -25,7 +25,7 @@ export function conflicts() {
     empty,
     rows,
   );
-  let counts = "";
+  let counts = null;
   let device = "";
   let found = [];
   const load = async (status) => {
@@ -52,7 +52,7 @@ export function conflicts() {
       if (seen === counts) return;
       counts = seen;
       load(model.status).catch((error) => {
-        counts = "";
+        counts = null;
         say(error.message, true);
       });
     },
