@@ -68,6 +68,8 @@ PORTS_STAY_S: Final = 5.0
 """An agent has the same ports as long as it runs, and mostly after a restart, too. Each change
 costs us six sockets of libzmq, which releases the old ones a little later; it has 1,023."""
 ASK_TO_GREET_S: Final = 5.0
+LISTS_US_S: Final = 5.0
+"""A device that was just paired lists us as soon as our answer has reached it."""
 TELL_STOPS_S: Final = 0.5
 """A single cause (a disk, a shortage) stops several folders in less time than this."""
 
@@ -194,7 +196,7 @@ class Peers:
         peer = self.by_key.get(fact.device)
         if peer is None:
             peer = self.by_key[fact.device] = Peer(fact.device, fact.name, fact.dials, fact.text)
-            peer.since = now
+            peer.since = peer.listed = now
             self._by_mark[device_mark(fact.device)] = fact.name
             self.refused_keys.forget(fact.text)
         peer.dials = fact.dials
@@ -304,6 +306,8 @@ class Peers:
         peer.away, peer.away_why = fact.away, fact.why
         if peer.told is fact.away:
             return []
+        if fact.away is Away.REFUSED_OUR_KEY and now < peer.listed + LISTS_US_S:
+            return []  # each of two that are paired lists the other one, and one is first
         peer.told = fact.away
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
 

@@ -85,6 +85,7 @@ class Peer:
     ports: of bulk and news, as its last welcome named them
     ports_changed_at: when a welcome last named other ports than the one before (monotonic seconds)
     since: when it became CONNECTED, or ceased to be (monotonic seconds)
+    listed: when it became a peer while we ran (monotonic seconds)
     away: why it is not connected, as far as we know. None: it is connected or being connected
     away_why: the same as a sentence. told: what was reported of it since it was CONNECTED
     proved: the folders of ours whose secret it holds, by its last greeting
@@ -116,6 +117,7 @@ class Peer:
     ports: tuple[int, int] | None = None
     ports_changed_at: float = -math.inf
     since: float = 0.0
+    listed: float = -math.inf
     away: Away | None = None
     away_why: str = ""
     told: Away | None = None

@@ -26,6 +26,7 @@ export function trash() {
       h("label", { class: "grow" }, "Search a path", search),
       whole,
     ),
+    h("p", { class: "body small soft" }, "What other devices changed or deleted here. What was deleted on this device is in the trash of the others."),
     said,
     rows,
     h("p", { class: "body" }, more),

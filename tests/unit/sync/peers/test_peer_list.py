@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from leftzmq.sync.facts import PeerListed, PeerUnlisted
+from leftzmq.errors import Away
+from leftzmq.sync.facts import DialFailed, PeerListed, PeerUnlisted
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.greeting import LISTS_US_S
+from leftzmq.wire.local import EventKind
 from tests.sim.laws import tree_of
 from tests.sim.world import SimDevice
 from tests.unit.sync.versions.test_local_changes import Make, does, live, make, together
@@ -70,3 +73,23 @@ def test_a_stranger_or_a_listed_device_may_be_named_twice(make: Make) -> None:
     a.take(PeerUnlisted(nobody))
     a.take(PeerUnlisted(nobody))
     assert nobody not in a.agents.by_key
+
+
+def test_a_device_that_was_just_paired_may_refuse_us_for_a_moment(make: Make) -> None:
+    """Each lists the other one, and one of them is first: nobody is to be alarmed by that."""
+    world = make("AB")
+    a = world.devices["A"]
+    together(world)
+    key = DeviceKey(b"n" * 32)
+    a.take(PeerListed(key, "new", dials=True, text="new"))
+
+    def told(away: Away) -> bool:
+        before = len(a.events)
+        a.take(DialFailed(key, "why", away))
+        assert a.agents.by_key[key].away is away, "status says so at once"
+        return any(each.kind is EventKind.PEER_DOWN for each in a.events[before:])
+
+    assert not told(Away.REFUSED_OUR_KEY)
+    assert told(Away.NOBODY_ANSWERS), "that has nothing to do with it"
+    live(world, LISTS_US_S)
+    assert told(Away.REFUSED_OUR_KEY)
