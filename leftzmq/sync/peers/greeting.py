@@ -175,6 +175,10 @@ class Peers:
     def connected(self) -> list[DeviceKey]:
         return [key for key, peer in self.by_key.items() if peer.state is PeerPhase.CONNECTED]
 
+    def linked(self) -> list[DeviceKey]:
+        """Return the devices to which there is a link, also those whose greeting is on its way."""
+        return [key for key, peer in self.by_key.items() if peer.dialed or peer.came is not None]
+
     def deadline(self) -> float | None:
         """Return when `on_time_passed` has something to do (monotonic seconds)."""
         return self._tell_stops_at

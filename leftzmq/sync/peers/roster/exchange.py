@@ -423,9 +423,10 @@ class RosterExchange:
         return [*out, RelistMembers()]
 
     def _is_in_again(self, folder: FolderRoster, new: Iterable[Signed]) -> bool:
-        """Whether somebody was let in again who is connected, and whose proof of the secret counted
-        for nothing when it came. Only then: a greeting makes what a device said of its first
-        reading count no more, and a join would be called complete too soon."""
+        """Whether somebody was let in again to whom there is a link, and whose proof of the secret
+        counted for nothing when it came; or our greeting is on its way and says nothing of the
+        folder (seed 64101189). Only then: a greeting makes what a device said of its first reading
+        count no more, and a join would be called complete too soon."""
         admitted = {
             DeviceKey(each.statement.device)
             for each in new
@@ -435,7 +436,7 @@ class RosterExchange:
             device in admitted
             and folder not in self._proved_by(device)
             and not self.excludes(folder.id, device)
-            for device in self._peers.connected()
+            for device in self._peers.linked()
         )
 
     def _excluded(self, folder: FolderRoster, device: DeviceKey, now: float) -> Outputs:

@@ -24,7 +24,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.roster.exchange import ANSWERED_AGAIN_S
 from leftzmq.sync.peers.roster.making import Newcomer
-from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, Message, RosterPart, Welcome
+from leftzmq.wire.messages import Chunks, Hello, IndexPage, IndexSince, Message, RosterPart, Welcome
 from leftzmq.wire.roster_part import RosterSaid
 from tests.helpers.members import Members
 from tests.sim.node import FOLDER
@@ -223,6 +223,23 @@ def test_who_stayed_connected_hears_at_once_that_it_is_let_in_again(three: Membe
     three.scan_all()
     three.settle()
     assert three["C"].tree() == three["A"].tree()
+
+
+def test_who_is_let_in_again_while_it_is_greeted_hears_of_it(three: Members) -> None:
+    """The greeting that is on its way was made when it was out: it says nothing of the folder."""
+    three.removes("A", "C")
+    for name in "AB":
+        three[name].take(LinkClosed(Link(three["C"].key, Way.DIALED), "cut"))
+        three["C"].take(LinkClosed(Link(three[name].key, Way.DIALED), "cut"))
+    three.settle()
+    three.delays = lambda to, message: isinstance(message, Hello)
+    three["A"].take(LinkOpened(Link(three["C"].key, Way.DIALED)))
+    three.settle()
+    assert three.delayed and three["C"].key not in three["A"].agents.connected()
+    three.invites("A", "C")
+    three.release()
+    three.settle()
+    assert three.live("C") == "ABC"
 
 
 def test_who_is_removed_as_another_is_let_in_again_is_asked_for_nothing(tmp_path: Path) -> None:
