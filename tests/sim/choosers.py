@@ -8,7 +8,7 @@ has not answered yet. Must not know what follows from a choice: `wanted_laws` ju
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,8 @@ from leftzmq.tree.path import is_within, parent_of, path_of_key
 from leftzmq.tree.wanted import without_below
 
 from .faults import Faults
+from .ledger import FOLDER as FOLDER_CONTENT
+from .ledger import Delete, content_of
 from .node import FOLDER
 from .users import MOUNT, Users
 from .world import SimDevice, World
@@ -35,12 +37,14 @@ TRIES: Final = 8
 @dataclass(slots=True)
 class Drop:
     """path: "": all that is not fetched. unread: what was gone there, and its agent had not looked
-    yet. until: when it was answered, or its agent ended"""
+    yet. rewritten: what had other bytes there, likewise. until: when it was answered, or its agent
+    ended"""
 
     device: SimDevice
     path: str
     when: float
     unread: frozenset[str]
+    rewritten: frozenset[str]
     until: float = float("inf")
 
     def holds(self, device: str, path: str, when: float) -> bool:
@@ -49,6 +53,19 @@ class Drop:
         if self.device.name != device or (self.path and not is_within(path, self.path)):
             return False
         return self.when <= when <= self.until or (when < self.when and path in self.unread)
+
+    def hides(self, delete: Delete, deletes: Collection[Delete]) -> bool:
+        """Whether the content was written over before the drop and a look, and what was written
+        was taken away during the drop: nobody was told of either."""
+        if delete.when >= self.when or delete.path not in self.rewritten:
+            return False
+        return any(
+            each.path == delete.path
+            and each.when >= self.when
+            and self.holds(delete.device, each.path, each.when)
+            for each in deletes
+            if each.device == delete.device
+        )
 
 
 class Choosers:
@@ -157,7 +174,7 @@ class Choosers:
     def _drop(self, device: SimDevice, path: str) -> str:
         if not self._asks(device):
             return ""
-        self.drops.append(Drop(device, path, self._world.now, unread_deletes(device)))
+        self.drops.append(Drop(device, path, self._world.now, *unread(device)))
         fields = {"folder": FOLDER, "path": path} | ({} if path else {"outside_only": True})
         device.take(Asked(ASKER, "drop", fields))
         if path:
@@ -235,11 +252,18 @@ def pins_of(device: SimDevice) -> dict[str, bool]:
     return dict(device.folder.keeping._pins)
 
 
-def unread_deletes(device: SimDevice) -> frozenset[str]:
-    """What its index has, and is on its disk no more."""
+def unread(device: SimDevice) -> tuple[frozenset[str], frozenset[str]]:
+    """What its index has, and is on its disk no more; and what is there with other bytes."""
     with device.reading() as reader:
         known = [path_of_key(key) for key, _ in reader.alive_after(b"", 10_000)]
-    return frozenset(path for path in known if device.hands.exactly_at(path) is None)
+    there = {path: device.hands.exactly_at(path) for path in known}
+    rewritten = (
+        path
+        for path, inode in there.items()
+        if inode is not None and not device.knows(path, content_of(inode) or FOLDER_CONTENT)
+    )
+    gone = frozenset(path for path, inode in there.items() if inode is None)
+    return gone, frozenset(rewritten)
 
 
 def is_dropping(device: SimDevice) -> bool:

@@ -271,9 +271,14 @@ def _fetched_by(job: Job) -> Iterator[Entry]:
 
 
 def excuse(ledger: Ledger, choosers: Choosers) -> None:
-    """What a user takes away while his device lets go of it is no delete for the others."""
+    """What a user takes away while his device lets go of it is no delete for the others. Nor is
+    what he had written over right before, if he takes that away, too."""
     for delete in (*ledger.deletes, *ledger.bare_deletes):
-        drops = (drop.holds(delete.device, delete.path, delete.when) for drop in choosers.drops)
+        drops = (
+            drop.holds(delete.device, delete.path, delete.when)
+            or drop.hides(delete, ledger.deletes)
+            for drop in choosers.drops
+        )
         if not delete.excused and any(drops):
             delete.excused = f"{delete.device} was dropping it"
     ledger.folders = [
