@@ -53,7 +53,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     is_left = ours is not None and ours.entry.deleted and _is_left(ours, observed, key)
     if is_left and not rules_are_back(index_view, observed.path):
         assert ours is not None
-        return FoundDeleted(ours.entry, Held(key, observed.content))
+        return FoundDeleted(ours.entry, Held(key, observed.content)) if index_view.takes else None
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
     adopted = adoptable([*others, *begun], successor_of, observed, kept)
@@ -64,7 +64,9 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     if adopted is not None and not (held and held.is_above(adopted)):
         index_view.take_row(rows, adopted, key, observed.noise)
         return adopted
-    grave = _grave(rows, ours, observed)
+    # Where nothing is taken from others, no delete of theirs is carried out, and what is found is
+    # its user's.
+    grave = _grave(rows, ours, observed) if index_view.takes else None
     if grave is not None and not (held and held.is_above(grave)):
         index_view.unsure.add(observed.path)  # until it went it is found once more, perhaps
         return FoundDeleted(grave, Held(key, observed.content))

@@ -236,6 +236,25 @@ def test_an_edit_here_meets_a_delete_of_the_others(mesh: Mesh, a: Device, b: Dev
     assert text(b, "f") == b"2"
 
 
+@pytest.mark.parametrize("path", ["f", "d/f"])
+def test_what_others_made_and_deleted_may_be_made_here(
+    mesh: Mesh, a: Device, b: Device, path: str
+) -> None:
+    """With the same bytes: nobody else's delete is carried out here, also after a start."""
+    b.write(path, b"the same", mtime=1_700_000_000)
+    quiet(mesh, 1 + path.count("/"))
+    a.kill()
+    shutil.rmtree(b.share / "d") if "/" in path else (b.share / path).unlink()
+    b.scan()
+    mesh.settle()
+    a.write(path, b"the same", mtime=1_700_000_000)
+    for _ in range(2):
+        a.start_and_walk_last()
+        quiet(mesh)
+        assert text(a, path) == text(b, path) == b"the same"
+        a.kill()
+
+
 def test_a_delete_here_of_what_others_changed_brings_theirs_back_to_nobody(
     mesh: Mesh, a: Device, b: Device
 ) -> None:
