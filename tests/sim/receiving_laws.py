@@ -200,9 +200,9 @@ def _not_reverted(
     world: World, ledger: Ledger, receiver: SimDevice, reverted: list[Reverted]
 ) -> Iterator[str]:
     """Where the receiver was to take what the others have, it has nothing of its own. Unless its
-    user did something there since, or somebody deleted what was to come; it keeps what others wrote
-    or made, as they were to do when others deleted it; or a folder stays for what is private in
-    it."""
+    user did something there since, or somebody deleted what was to come, or its disk cannot hold
+    the name of that; it keeps what others wrote or made, as they were to do when others deleted it;
+    or a folder stays for what is private in it."""
     private = private_rows(receiver)
     acts = [(when, path) for when, device, path in ledger.made if device == receiver.name]
     deletes = (*ledger.deletes, *ledger.bare_deletes)
@@ -222,6 +222,8 @@ def _not_reverted(
         content = None if inode is None else content_of(inode)
         value = None if content is None else ledger.values.get(content)
         if value is not None and value.device != receiver.name:
+            continue
+        if any(is_within(path, at) for at in laws.cannot_hold(receiver)):
             continue
         if _is_apart(world, receiver, path):
             continue
