@@ -245,12 +245,14 @@ def _is_apart(world: World, receiver: SimDevice, path: str) -> bool:
 
 
 def nothing_differs(world: World, receivers: Receivers) -> None:
-    """All is reverted, but for what lies on a disk that is mounted in the share, and where the
-    others have not the same, as the receiver alone is between them."""
+    """All is reverted, but for what lies on a disk that is mounted in the share, where the others
+    have not the same, as the receiver alone is between them, and where its disk cannot hold the
+    name of what is to come."""
     receiver = receivers.device
     if receiver is None:
         return
-    left = [path for path in private_rows(receiver) if not is_within(path, MOUNT)]
+    apart = (MOUNT, *laws.cannot_hold(receiver))
+    left = [p for p in private_rows(receiver) if not any(is_within(p, at) for at in apart)]
     if left := sorted(path for path in left if not _is_apart(world, receiver, path)):
         raise Broken("reverted", f"{receiver.name} has private versions at {left}")
 
