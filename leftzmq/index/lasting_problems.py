@@ -10,7 +10,6 @@ from collections.abc import Callable
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.connection import Connection
 from leftzmq.index.statements import Ask
-from leftzmq.tree.path import path_of_key, sort_key
 
 
 class LastingProblems:
@@ -25,7 +24,7 @@ class LastingProblems:
         this leftzmq does not know it says nothing."""
         found = self._ask("SELECT path, kind, detail FROM problem ORDER BY path", ()).fetchall()
         return [
-            Problem(folder, path_of_key(path), ProblemKind[kind], detail)
+            Problem(folder, path.decode(errors="surrogateescape"), ProblemKind[kind], detail)
             for path, kind, detail in found
             if kind in ProblemKind.__members__
         ]
@@ -35,10 +34,12 @@ class LastingProblems:
         self._begin()
         self._db.execute(
             "INSERT OR REPLACE INTO problem(path, kind, detail) VALUES (?, ?, ?)",
-            (sort_key(problem.path), problem.kind.name, problem.detail),
+            (problem.path.encode(errors="surrogateescape"), problem.kind.name, problem.detail),
         )
 
     def forget(self, path: str) -> None:
         """It is solved."""
         self._begin()
-        self._db.execute("DELETE FROM problem WHERE path = ?", (sort_key(path),))
+        self._db.execute(
+            "DELETE FROM problem WHERE path = ?", (path.encode(errors="surrogateescape"),)
+        )

@@ -143,7 +143,8 @@ CREATE TABLE IF NOT EXISTS put_there(  -- the same: of one path an operation of 
 INSERT OR IGNORE INTO put_there({ENTRY_COLUMNS}) SELECT {ENTRY_COLUMNS} FROM begun;
 DELETE FROM begun;
 CREATE TABLE IF NOT EXISTS problem(  -- what nothing on the disk says again after a start
-  path BLOB PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;"""
+  path BLOB PRIMARY KEY,           -- as the disk has it
+  kind TEXT NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;"""
 """These have no schema version of their own: a leftzmq that does not know them still keeps its own
 tables right."""
 

@@ -6,7 +6,7 @@ Knows rules as values, stats and bytes. Must not know what follows from a rule.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -44,8 +44,19 @@ class KnownRules(Struct, frozen=True):
     scans: Callable[[Iterable[str]], dict[str, ScanKey | None]] = lambda paths: {}
     now_ns: Callable[[], int] = lambda: 0
 
+    def read_with(self, paths: Collection[str]) -> dict[str, ScanKey]:
+        """The stats with which these were read last. Not of one that could not be read since: its
+        stat may be the same again, or have been the same all the time (a disk that failed)."""
+        found = self.scans(paths) if paths else {}
+        files = {path: self.rules.file(path) for path in found}
+        return {
+            path: key
+            for path, key in found.items()
+            if key is not None and not ((file := files[path]) and file.unusable)
+        }
+
     def was_read(self, path: str, key: ScanKey) -> bool:
-        return self.scans([path]).get(path) == key
+        return self.read_with([path]).get(path) == key
 
 
 def read_rules(folder: Directory, path: str, stat: Stat | None) -> RulesRead | None:
@@ -104,7 +115,7 @@ class FolderReading:
         """Reads those of them that changed since they were read last. names: all of the folder's,
         in order."""
         there = [join(path, name) for name in rule_names(names)]
-        scans = known.scans(there) if there else {}
+        scans = known.read_with(there)
         for each in there:
             stat = folder.stat(name_of(each))
             if stat is None or (stat.kind is Kind.FILE and scans.get(each) == stat.key()):

@@ -90,6 +90,8 @@ class Classifier:
         if touched is None:
             touched = self._look_queue.touched.new(now, closed=False)
         touched.edit = False
+        if sighting.sight is not Sight.PROBLEM:
+            self.read_retries.tried(path)
         entered = self._entered.pop(path, None)
         match sighting.sight:
             case Sight.SAME:

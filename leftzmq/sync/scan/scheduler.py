@@ -253,7 +253,10 @@ class Scheduler:
             return []
         self.walks.on_time_passed(now)
         for path in self._read_retries.due(now):
-            self.walks.later(path)
+            if is_rule_file(path):  # a walk of the file alone does not read its rules
+                self._look_queue.touch(path, now, closed=True, rest_s=0.0)
+            else:
+                self.walks.later(path)
         self._look_for_mounts(now)
         return self.go_on(now)
 
