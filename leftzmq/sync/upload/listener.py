@@ -205,7 +205,8 @@ class Listener:
         """Another epoch can be opened: answer gets that came before its secret, and say of those
         under a tag that may not be used any more that they are to be sent again."""
         out: Outputs = []
-        for asker in self._askers.values():
+        # Behind a limit they take turns, and change places meanwhile (seed 64106719).
+        for asker in list(self._askers.values()):
             early, asker.early = asker.early, []
             for link, get in early:
                 out += self.on_get(link, get, now)

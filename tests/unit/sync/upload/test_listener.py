@@ -170,6 +170,15 @@ def test_what_waits_too_long_is_not_counted_when_more_is_asked_for() -> None:
     serving.asks(GREEDY, Get(99, TAG, [], [want(99, 1 << 19, 2)]))  # else TOO_GREEDY
 
 
+def test_who_waits_for_a_limit_may_change_places_while_an_epoch_begins() -> None:
+    serving = Limited()
+    for link in (GREEDY, HONEST):
+        serving.asks(link, Get(1, TAG, [], [want(1, 1 << 16, 16)]))
+    serving.now += 1.0
+    serving._do(serving.listener.on_epoch_began(EpochBegan("share"), serving.now))
+    assert {job.link.device for job in serving.waiting} == {GREEDY.device, HONEST.device}
+
+
 def test_a_folder_waits_for_a_limit_while_something_of_it_is_held_back() -> None:
     serving = Limited()
     serving.asks(GREEDY, Get(1, TAG, [], [want(1, 1 << 20, 2)]))
