@@ -771,6 +771,7 @@ def nothing_changes(
     sharing = [device for group in world.sharing.groups() for device in group]
     heads = {device.name: device.store.heads.sequence for device in sharing}
     trees = {device.name: laws.tree_of(device) for device in sharing}
+    in_the_way = any(kept_laws.in_the_way(device) for device in sharing)
     messages = spoken(world)
     world.run_until(world.now + QUIET_S)
     if more := spoken(world) - messages:
@@ -783,7 +784,7 @@ def nothing_changes(
         device.stop()
         device.start()
     world.run_until(world.now + 25.0)
-    if any(device.disk.folds for device in sharing):
+    if any(device.disk.folds for device in sharing) or in_the_way:
         # A known gap: what cannot be here is fetched again to find that out; a limit holds it up.
         world.run_until(world.now + world.patience_s)
     judge()
