@@ -13,6 +13,7 @@ from leftzmq.cli.demo.stage import Stage, wait_until
 from leftzmq.statedir import ipc_endpoints
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.context import Context
+from leftzmq.transport.context_end import end_context
 from leftzmq.transport.ipc.server import IpcServer
 from leftzmq.transport.poller import Poller
 from leftzmq.transport.refusal_log import RefusalLog
@@ -72,7 +73,7 @@ def test_what_waits_for_it_is_bounded_and_telling_never_waits(tmp_path: Path) ->
             assert slowest < TELL_S
     finally:
         doors.close()
-        context.destroy(0)
+        assert end_context(context, 10.0)
 
 
 def test_an_agent_that_nobody_listens_to_syncs_on(tmp_path: Path) -> None:

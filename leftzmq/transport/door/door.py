@@ -27,6 +27,7 @@ from leftzmq.transport.bounded_read import BoundedReader
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.connections.limits import SPARE_SHARE, descriptor_of
 from leftzmq.transport.context import Context
+from leftzmq.transport.context_end import end_context
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.door.visits import ACCEPTS_A_SECOND, VISITS_MAX, DoorVisit, Visits
 from leftzmq.transport.frames import Knocked, Raw
@@ -145,7 +146,7 @@ class Door:
             self._poller.drop(self._gate.socket)
             self._gate.close()
         self._activity.close()
-        self._context.context.destroy(0)
+        end_context(self._context.context)
 
     def _open(self) -> None:
         """Bind. Raises zmq.ZMQError, OSError."""
