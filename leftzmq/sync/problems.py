@@ -46,7 +46,7 @@ _LASTING: Final = frozenset((ProblemKind.ACCESS_LOST,))
 """No look, no ticket and no peer says these again after a start."""
 
 
-class Memory(Protocol):
+class ProblemMemory(Protocol):
     """Where the lasting problems of one folder are written down."""
 
     def all(self, folder: str) -> list[Problem]: ...
@@ -87,7 +87,7 @@ class Problems:
     """The problems of one folder, by path or by name of a device. Its length counts kept and hidden
     problems."""
 
-    def __init__(self, folder: str, memory: Memory | None = None) -> None:
+    def __init__(self, folder: str, memory: ProblemMemory | None = None) -> None:
         """memory: None: none outlives the agent."""
         self.folder, self._memory = folder, memory
         self._by_path: dict[str, _Kept] = {}  # in the order of their numbers; by _key

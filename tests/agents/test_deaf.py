@@ -13,7 +13,7 @@ from leftzmq.cli.demo.stage import Stage, wait_until
 from leftzmq.statedir import ipc_endpoints
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.context import Context
-from leftzmq.transport.context_end import end_context
+from leftzmq.transport.door.context_end import end_context
 from leftzmq.transport.ipc.server import IpcServer
 from leftzmq.transport.poller import Poller
 from leftzmq.transport.refusal_log import RefusalLog

@@ -27,8 +27,8 @@ from leftzmq.transport.bounded_read import BoundedReader
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.connections.limits import SPARE_SHARE, descriptor_of
 from leftzmq.transport.context import Context
-from leftzmq.transport.context_end import end_context
 from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.door.context_end import end_context
 from leftzmq.transport.door.visits import ACCEPTS_A_SECOND, VISITS_MAX, DoorVisit, Visits
 from leftzmq.transport.frames import Knocked, Raw
 from leftzmq.transport.platform import descriptors

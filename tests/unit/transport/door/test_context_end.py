@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from leftzmq.transport.context_end import end_context
+from leftzmq.transport.door.context_end import end_context
 
 
 def test_its_ports_are_free_when_it_has_ended() -> None:
