@@ -167,7 +167,8 @@ def test_folders_with_a_mistake_stop_nothing_else(stage: Stage) -> None:
     _, said = run(a, "status")
     for name, (_, why) in MISTAKES.items():
         assert why in unusable(answer)[name] and why in stopped(a, name)
-        assert name in said and why.split(" (")[0][:12] in " ".join(said.split())
+        # A line may end anywhere in a long path.
+        assert name in said and "".join(why[:12].split()) in "".join(said.split())
     assert is_in_sync(b, a, "two")
     for name, (entry, _) in MISTAKES.items():
         text = text.replace(entry, folder(name, f"good {name}"))

@@ -66,8 +66,8 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         return adopted
     # Where nothing is taken from others, no delete of theirs is carried out, and what is found is
     # its user's.
-    grave = _grave(rows, ours, observed) if index_view.takes else None
-    if grave is not None and not (held and held.is_above(grave)):
+    grave = _grave(rows, ours, observed)
+    if grave is not None and index_view.takes and not (held and held.is_above(grave)):
         index_view.unsure.add(observed.path)  # until it went it is found once more, perhaps
         return FoundDeleted(grave, Held(key, observed.content))
     given_up = index_view.given_up.pop(observed.path, None)

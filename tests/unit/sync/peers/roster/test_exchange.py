@@ -181,12 +181,16 @@ def test_who_never_heard_the_roster_reads_that_it_is_out(mesh: Members, begun: s
     assert stopped is not None and stopped.cause is StopCause.PUT_OUT
 
 
-def test_it_greets_again_and_is_still_out(three: Members) -> None:
-    three.removes("A", "C")
+def cut_off_c(three: Members) -> None:
     for name in "AB":
         three[name].take(LinkClosed(Link(three["C"].key, Way.DIALED), "gone"))
         three["C"].take(LinkClosed(Link(three[name].key, Way.DIALED), "gone"))
     three.settle()
+
+
+def test_it_greets_again_and_is_still_out(three: Members) -> None:
+    three.removes("A", "C")
+    cut_off_c(three)
     for name in "AB":
         three[name].take(LinkOpened(Link(three["C"].key, Way.DIALED)))
         three["C"].take(LinkOpened(Link(three[name].key, Way.DIALED)))
@@ -228,10 +232,7 @@ def test_who_stayed_connected_hears_at_once_that_it_is_let_in_again(three: Membe
 def test_who_is_let_in_again_while_it_is_greeted_hears_of_it(three: Members) -> None:
     """The greeting that is on its way was made when it was out: it says nothing of the folder."""
     three.removes("A", "C")
-    for name in "AB":
-        three[name].take(LinkClosed(Link(three["C"].key, Way.DIALED), "cut"))
-        three["C"].take(LinkClosed(Link(three[name].key, Way.DIALED), "cut"))
-    three.settle()
+    cut_off_c(three)
     three.delays = lambda to, message: isinstance(message, Hello)
     three["A"].take(LinkOpened(Link(three["C"].key, Way.DIALED)))
     three.settle()
