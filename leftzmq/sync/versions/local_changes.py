@@ -53,7 +53,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     is_left = ours is not None and ours.entry.deleted and _is_left(ours, observed, key)
     if is_left and not rules_are_back(index_view, observed.path):
         assert ours is not None
-        return FoundDeleted(ours.entry, Held(key, observed.content)) if index_view.takes else None
+        return FoundDeleted(ours.entry, Held(key, observed.content))
     others = [row.entry for row in rows if row is not ours]
     successor_of = None if ours is not None and ours.entry.is_private else ours
     adopted = adoptable([*others, *begun], successor_of, observed, kept)
