@@ -740,7 +740,7 @@ def _owes_answers(world: World) -> bool:
     """Whether gets wait for a limit: they are answered when it lets them, although their asker may
     have the bytes from another device by then."""
     askers = (each for d in world.alive for each in d.node.listener._askers.values())
-    return any(any(queue) for asker in askers for queue in asker.queue.values())
+    return any(queue for asker in askers for queue in asker.queue.values())
 
 
 def spoken(world: World) -> Counter[str]:

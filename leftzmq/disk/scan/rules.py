@@ -48,12 +48,13 @@ class KnownRules(Struct, frozen=True):
         """The stats with which these were read last. Not of one that could not be read since: its
         stat may be the same again, or have been the same all the time (a disk that failed)."""
         found = self.scans(paths) if paths else {}
-        files = {path: self.rules.file(path) for path in found}
         return {
-            path: key
-            for path, key in found.items()
-            if key is not None and not ((file := files[path]) and file.unusable)
+            path: key for path, key in found.items() if key is not None and self._is_usable(path)
         }
+
+    def _is_usable(self, path: str) -> bool:
+        file = self.rules.file(path)
+        return file is None or file.unusable is None
 
     def was_read(self, path: str, key: ScanKey) -> bool:
         return self.read_with([path]).get(path) == key

@@ -34,6 +34,11 @@ def shared(mesh: Mesh, a: Device, b: Device) -> Path:
     return b.share / "d/f"
 
 
+def refused(file: RealFile, *wanted: object) -> None:
+    """In the place of a call that this process may not make."""
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
 def edit(mesh: Mesh, a: Device, data: bytes) -> None:
     a.write("d/f", data)
     mesh.scan_all()
@@ -85,9 +90,6 @@ def test_what_cannot_be_kept_is_a_problem_until_somebody_sets_it(
     os.chown(path, 1000, 1001)
     path.chmod(0o640)
 
-    def refused(self: RealFile, owner: int, group: int) -> None:
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-
     with monkeypatch.context() as patch:
         patch.setattr(RealFile, "set_owner", refused)
         edit(mesh, a, b"two")
@@ -114,12 +116,9 @@ def test_what_could_not_be_kept_is_told_after_the_next_start_too(
     mesh, a, b = pair
     path = shared(mesh, a, b)
 
-    def refused(self: RealFile, name: str) -> None:
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-
     os.setxattr(path, "user.note", b"of a user")
     with monkeypatch.context() as patch:
-        patch.setattr(RealFile, "set_xattr", lambda self, name, value: refused(self, name))
+        patch.setattr(RealFile, "set_xattr", refused)
         edit(mesh, a, b"two")
     (before,) = b.folder.problems.all()
     assert before.kind is ProblemKind.ACCESS_LOST
@@ -145,9 +144,6 @@ def test_a_mode_that_cannot_be_set_is_a_problem_and_nothing_is_acknowledged(
     mesh, a, b = pair
     path = shared(mesh, a, b)
     original = a.share / path.relative_to(b.share)
-
-    def refused(self: RealFile, wanted: object) -> None:
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     with monkeypatch.context() as patch:
         patch.setattr(RealFile, "set_wanted", refused)
