@@ -186,7 +186,7 @@ def _waits(device: SimDevice) -> str:
     folder = device.folder
     if in_the_way(device) or _holds_back(device):
         return ""
-    if waits := laws.waits_for(device):
+    if folder.index_view.takes and (waits := laws.waits_for(device)):
         return f"waits for {waits}"
     if laws.cannot_hold(device):
         return ""
@@ -218,8 +218,9 @@ def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
 
 def differences(world: World) -> Iterator[str]:
     """Where two that keep a path, and can hear of it from one another, have not the same there. Who
-    keeps files by a name, but no folders, does not keep the path where somebody has a folder."""
-    views = [_View(device) for device in world.alive]
+    keeps files by a name, but no folders, does not keep the path where somebody has a folder. And
+    who only sends takes nothing, and differs."""
+    views = [_View(device) for device in world.alive if device.folder.index_view.takes]
     for path in sorted(set().union(*(view.tree for view in views))):
         kinds = {view.kinds[path] for view in views if view.has(path)}
         keepers = [view for view in views if all(view.keeps(path, kind) for kind in kinds)]

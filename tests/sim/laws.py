@@ -269,15 +269,16 @@ def cannot_hold(device: SimDevice) -> set[str]:
 
 def makes_versions(device: SimDevice, head: int) -> bool:
     """Whether it made versions of its own since this head of its index. A delete of what its disk
-    cannot hold is none, if it took that over: while it reaches only a device that has nothing
-    newer, the older delete is the best that it knows."""
+    cannot hold, or of what it did not take as it only sends, is none, if it took that over: while
+    it reaches only a device that has nothing newer, the older delete is the best that it knows."""
     apart, now = cannot_hold(device), device.store.heads.sequence
+    takes = device.folder.index_view.takes
     taken_over = 0
-    for change in device.store.changes(head, now, 10_000) if apart else ():
+    for change in device.store.changes(head, now, 10_000) if apart or not takes else ():
         others = any(row.holders > OURS for row in device.store.rows(change.path) if row.is_ours)
         is_delete = change.entry is not None and change.entry.deleted
-        if others and is_delete and any(is_within(change.path, at) for at in apart):
-            taken_over += 1
+        is_apart = not takes or any(is_within(change.path, at) for at in apart)
+        taken_over += others and is_delete and is_apart
     return now != head + taken_over
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from leftzmq.sync.jobs import Apply, Job, LetGo
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import is_within
 
@@ -118,10 +119,13 @@ def nothing_differs(senders: Senders) -> None:
 
 
 class Witness:
-    """No call of an agent that only sends names, moves, removes or alters what users see."""
+    """No call of an agent that only sends names, moves, removes or alters what users see, but where
+    what it had itself is wanted back, and at what its user got."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._got: dict[str, tuple[Job, set[str]]] = {}
+        """By device: its last job, and what of it lies where its user got it."""
 
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
@@ -131,6 +135,17 @@ class Witness:
             self._look_after(device)
 
         self._world.look_after = both
+        submitted = self._world.submitted
+
+        def then_submitted(device: SimDevice, job: Job) -> None:
+            submitted(device, job)
+            if isinstance(job, Apply):
+                brings = device.folder.index_view.brings
+                entries = (operation.entry for operation in job.operations)
+                got = {each.path for each in entries if brings(each.path, each.kind)}
+                self._got[device.name] = job, got
+
+        self._world.submitted = then_submitted
 
     def _look_after(self, device: SimDevice) -> None:
         if device.mode is not FolderMode.SEND:
@@ -139,7 +154,12 @@ class Witness:
 
         def must_not(did: str, folder: Inode, name: bytes) -> None:
             above, last = disk.path_of(folder), name.decode(errors="surrogateescape")
-            if above is not None and is_final(path := f"{above}/{last}" if above else last):
+            path = f"{above}/{last}" if above else last
+            if above is None or not is_final(path):
+                return
+            job, got = self._got.get(device.name, (None, set[str]()))
+            is_got = job is device.job and path in got
+            if not is_got and not device.folder.index_view.held.is_wanted_back(path):
                 raise Broken("takes", f"{device.name} only sends, and {did} {path}")
 
         def named(folder: Inode, name: bytes, inode: Inode) -> None:
@@ -147,7 +167,8 @@ class Witness:
             names(folder, name, inode)
 
         def takes(folder: Inode, name: bytes, inode: Inode) -> None:
-            must_not("took", folder, name)
+            if not isinstance(device.job, LetGo):  # its user dropped it
+                must_not("took", folder, name)
 
         def alters(inode: Inode) -> None:
             for folder, name in inode.where:

@@ -65,7 +65,7 @@ def judge(world: World, ledger: Ledger, choosers: Choosers, witness: Witness) ->
 def _waits(device: SimDevice) -> str:
     """For what it waits; "": for nothing."""
     folder = device.folder
-    if waits := laws.waits_for(device):
+    if folder.index_view.takes and (waits := laws.waits_for(device)):
         return f"waits for {waits}"
     return (
         ""
@@ -79,7 +79,8 @@ def wanted_by(device: SimDevice) -> Wanted:
 
 
 def differences(world: World) -> Iterator[str]:
-    """Where two that keep a path, and can hear of it from one another, have not the same there."""
+    """Where two that keep a path, and can hear of it from one another, have not the same there: not
+    by way of who only sends, who takes nothing, and differs from them."""
     trees = {device: laws.tree_of(device) for device in world.alive}
     wanted = {device: wanted_by(device) for device in world.alive}
     kinds = {d: {p: inode.kind for p, inode in d.hands.tree()} for d in world.alive}
@@ -91,6 +92,7 @@ def differences(world: World) -> Iterator[str]:
         keepers = [
             device
             for device in world.alive
+            if device.folder.index_view.takes
             if path in trees[device] or all(wanted[device].wants(path, kind) for kind in there)
         ]
         for first, *others in laws.connected(world, keepers):
@@ -135,7 +137,11 @@ def _passed_over(device: SimDevice, near: list[SimDevice]) -> Iterator[str]:
                 if entry.path not in best or entry.rank > best[entry.path].rank:
                     best[entry.path] = entry
     for path, entry in best.items():
-        if not entry.deleted and path not in tree and not wanted.wants(path, entry.kind):
+        if entry.deleted or path in tree or wanted.wants(path, entry.kind):
+            continue
+        ours = device.store.ours(path)
+        # What is deleted here stays with who only sends.
+        if ours is None or ours.entry.rank < entry.rank:
             yield path
 
 

@@ -50,16 +50,22 @@ class Overrides:
             return []
         if not fact.winners:
             return [declined(asked.asker, "nothing differs there", folder.id)]
-        listed = _name_of(fact.winners)
+        held = folder.index_view.held
+        # What lies where our own is wanted back is nobody's: over that nothing is published.
+        winners = tuple(winner for winner in fact.winners if not held.is_wanted_back(winner.path))
+        if not winners:
+            what = "nothing differs there but what is coming back from the others"
+            return [declined(asked.asker, what, folder.id)]
+        listed = _name_of(winners)
         if asked.listed not in ("", listed):
             what = "other devices changed something since that was listed"
             return [declined(asked.asker, what, folder.id, "look at it once more")]
         if asked.listed:
-            folder.differences.override(fact.winners)
+            folder.differences.override(winners)
         answer = Overridden(
             folder=folder.id,
-            paths=len(fact.winners),
-            first=[winner.path for winner in fact.winners[:SHOWN]],
+            paths=len(winners),
+            first=[winner.path for winner in winners[:SHOWN]],
             more=len(fact.winners) == MAX_DIFFERING,
             listed=listed,
             done=bool(asked.listed),

@@ -63,6 +63,7 @@ LOCAL_RULES: Final = "`ignore` in peer.toml"  # as a user reads it
 _OF_RULES: Final = frozenset((ProblemKind.RULES_FAULTY, ProblemKind.IGNORED_IN_THE_WAY))
 _LISTS: Final = "ignore lists"
 _PINS: Final = "pins"
+_BROUGHT: Final = "brought"
 _JUDGING: Final = "rows to judge"
 
 
@@ -92,6 +93,9 @@ class Keeping:
         self._lists = _packed(local, litter, only)
         self._only, self._pins = tuple(only), _unpacked_pins(self._store.meta(_PINS) or b"")
         self._wanted = Wanted(self._only, self._pins)
+        # What a user got while the folder only sends: of that it takes what is missing here.
+        self._brought = _unpacked_pins(self._store.meta(_BROUGHT) or b"")
+        self._comes_in = Wanted((), {"": False} | self._brought)
         self._to_judge: dict[str, None] = {}  # folders below which rows are to be judged anew
         self._judging: _Judging | None = None
         # Files of rules that are gone -> when they rule no more.
@@ -101,7 +105,7 @@ class Keeping:
         self.much = MuchIgnored(folder, self._store, problems)
         self._taken_earlier = 0  # files that an earlier life withdrew, in a judging of its own
         index_view.keeps, index_view.wants = self.keeps, self.wants
-        index_view.judge_first = self._judge_first
+        index_view.judge_first, index_view.brings = self._judge_first, self._brings
 
     # -- questions -------------------------------------------------------------------------------
 
@@ -111,6 +115,10 @@ class Keeping:
     def wants(self, path: str, kind: Kind) -> bool:
         """Whether what others have at `path` is fetched, if no rule ignores it."""
         return self._wanted.wants(path, kind)
+
+    def _brings(self, path: str, kind: Kind) -> bool:
+        """Whether a user got `path`, or a folder that it is in, while the folder only sends."""
+        return self._comes_in.wants(path, kind)
 
     def is_let_go(self, path: str) -> bool:
         """Whether a user let `path` go, or a folder that it is in."""
@@ -178,7 +186,9 @@ class Keeping:
         above = folders_above(path)
         rules = [join(folder, name) for folder in above for name in (LEFTIGNORE, GITIGNORE)]
         near = [path, *above, *rules]
-        changed = [each for each in near if self._index_view.judge_anew(each) is KeepingChange.KEPT]
+        judged = {each: self._index_view.judge_anew(each) for each in near}
+        only_sends = not self._index_view.takes  # what differed may come now, by the same rules
+        changed = [at for at in near if only_sends or judged[at] is KeepingChange.KEPT]
         self._judge(path)
         out: Outputs = [PathsReconsidered(self._folder, tuple(changed))] if changed else []
         if self._index_view.base(path) is not None:
@@ -198,11 +208,19 @@ class Keeping:
         self._pins = without_below(self._pins, path, is_wanted)
         self._store.put_meta(_PINS, _packed_pins(self._pins))
         self._wanted = Wanted(self._only, self._pins)
+        if not self._index_view.takes:
+            self._bring(without_below(self._brought, path, is_wanted))
+
+    def _bring(self, brought: dict[str, bool]) -> None:
+        self._brought, self._comes_in = brought, Wanted((), {"": False} | brought)
+        self._store.put_meta(_BROUGHT, _packed_pins(brought))
 
     # -- rules -----------------------------------------------------------------------------------
 
     def start(self) -> Outputs:
         """At a start: rules of peer.toml may be others than those by which the rows were judged."""
+        if self._brought and self._index_view.takes:
+            self._bring({})  # all of it comes, and does so no more when the folder only sends again
         unfinished = self._store.meta(_JUDGING) or b""
         self._taken_earlier = int(unfinished or b"0")
         if unfinished or self._store.meta(_LISTS) != self._lists:
@@ -428,7 +446,7 @@ class _Judging:
         first = ""
         for path in paths:
             files = self.files
-            if self.judged(path, view) is not KeepingChange.THE_SAME:
+            if self.judged(path, view) is not KeepingChange.THE_SAME or not view.takes:
                 again.append(path)  # it may be a ticket now, or none any more
             if self.files > files:
                 first = first or path

@@ -108,10 +108,12 @@ class BitRot:
         return self._show(bad, _ALONE)
 
     def _is_elsewhere(self, path: str, ours: Row) -> bool:
-        """Return whether a reachable device has this version, or a later one."""
+        """Return whether a reachable device has this version, or a later one that may be taken."""
         others = self._index_view.reach & ~OURS
-        rows = (row for row in self._index_view.rows(path) if row.holders & others)
-        return any(row.entry.rank >= ours.entry.rank for row in rows)
+        ranks = [row.entry.rank for row in self._index_view.rows(path) if row.holders & others]
+        if not self._index_view.takes:
+            return ours.entry.rank in ranks
+        return max(ranks, default=ours.entry.rank[:0]) >= ours.entry.rank
 
     def _show(self, bad: BytesChecked, what: str) -> Outputs:
         said = f"{bad.why}; {what}" if bad.why else what

@@ -73,6 +73,8 @@ class IndexView:
     keeps: whether this device may keep what is at a path, if it is of this kind: no rule ignores it
     wants: whether it fetches what is at a path. What is here already is kept in any case. The rows
         of paths that it does not keep stay in the index, and nothing follows from them here
+    brings: whether a user asked for what others have at a path, in a folder that only sends. What
+        is missing here is taken then
     judge_first: judges the rows of a path by rules that hold since a moment ago, if that is still
         to be done. Nothing is to be begun at a path by the rules before
     dropped: paths that count as if nothing of ours were here: they are being let go
@@ -99,6 +101,7 @@ class IndexView:
         self.changing: Callable[[str], bool] = lambda path: False
         self.unseen: Callable[[str], bool] = lambda path: False
         self.keeps: Callable[[str, Kind], bool] = lambda path, kind: True
+        self.brings: Callable[[str, Kind], bool] = lambda path, kind: False
         self.wants: Callable[[str, Kind], bool] = lambda path, kind: True
         self.judge_first: Callable[[str], None] = lambda path: None
         self.dropped: set[str] = set()
@@ -217,6 +220,23 @@ class IndexView:
     def takes(self) -> bool:
         """Whether what others change is taken into the share."""
         return self.author.mode is not FolderMode.SEND
+
+    def may_take(self, theirs: Entry, ours: Row | None) -> bool:
+        """Whether this version of others may come. ours: what we have at its path. A folder that
+        only sends takes what it had itself and lost, and what a user asked for, where this device
+        made nothing and deleted nothing."""
+        if self.takes or (ours is None and self.held.is_wanted_back(theirs.path)):
+            return True
+        if not self.brings(theirs.path, theirs.kind) or not self._made_nothing(ours):
+            return False
+        above = map(self.ours, folders_above(theirs.path))
+        return all(_is_folder(each) or self._made_nothing(each) for each in above)
+
+    def _made_nothing(self, ours: Row | None) -> bool:
+        """Whether this device neither made nor deleted what is ours at a path."""
+        if ours is None:
+            return True
+        return ours.entry.deleted and ours.entry.writer not in dict(self.store.heads.chain)
 
     def to_come(self, mask: int) -> Lack:
         """What the device of this bit has and is still to come here."""
@@ -641,3 +661,7 @@ def _swept(rows: Iterable[Row], mask: int) -> list[Row]:
     """The rows without these bits. Rows without a holder are left out."""
     left = (replace(row, holders=row.holders & ~mask) for row in rows)
     return [row for row in left if row.holders]
+
+
+def _is_folder(ours: Row | None) -> bool:
+    return ours is not None and not ours.entry.deleted and ours.entry.kind is Kind.DIRECTORY

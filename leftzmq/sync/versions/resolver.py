@@ -108,8 +108,7 @@ class Resolver:
                     return self._join_lower(self._index_view.rows(path), None)
                 case _:
                     if theirs.entry.deleted and not is_here:
-                        is_rotten = held is not None and held.why is WhyWithheld.ROTTEN
-                        if is_rotten and self._index_view.takes:
+                        if held is not None and held.why is WhyWithheld.ROTTEN:
                             return Ticket(theirs.entry, ours, False, False, lies)
                         self._index_view.held.let_be(path)
                         if path in self._index_view.given_up:
@@ -117,7 +116,7 @@ class Resolver:
                         entry = with_other_deletes(self._registered(rows, theirs.entry), known)
                         self._index_view.take_row(rows, entry, _shell_of(ours))
                         continue
-                    if not self._index_view.takes:
+                    if not self._index_view.may_take(theirs.entry, ours):
                         self._keep_folder_not_taken(path)
                         return None
                     copy = verdict is Verdict.TAKE_AND_COPY

@@ -74,6 +74,11 @@ class Withheld:
         held = self._store.held(path) if self else None
         return None if held is None else Found(held[0], WhyWithheld(held[1]), held[2])
 
+    def is_wanted_back(self, path: str) -> bool:
+        """Whether the version that we announced there is to come from another device."""
+        found = self.at(path)
+        return found is not None and found.why in WANTED_BACK
+
     def withhold(
         self, path: str, key: ScanKey, why: WhyWithheld, had: tuple[int, bytes] = NOTHING_TOLD
     ) -> None:

@@ -219,7 +219,7 @@ def _to_come(known: PathKnown) -> Because | None:
     if winner is None or not known.differs:
         return _leaps(known)
     entry, folder = winner.entry, known.folder
-    if not known.view.takes:
+    if not known.view.may_take(entry, known.ours):
         return because(WhyNot.SENDS_ONLY, path=known.path, by=known.by(entry))
     other = folder.applier.spelled_otherwise(known.path)
     if other:

@@ -157,4 +157,7 @@ def _why(folder: Folder, peer: Peer | None, change: PlannedChange) -> str:
         return WhyNot.FOLDER_PAUSED.word
     if peer is not None:
         return WhyNot.PEER_AWAY.word
-    return (WhyNot.AWAY if folder.index_view.takes else WhyNot.SENDS_ONLY).word
+    if folder.index_view.takes:
+        return WhyNot.AWAY.word
+    comes_back = folder.index_view.held.is_wanted_back(change.path)
+    return (WhyNot.WAITS_TURN if comes_back else WhyNot.SENDS_ONLY).word
