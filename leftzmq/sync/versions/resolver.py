@@ -533,6 +533,8 @@ class Resolver:
             entry = self._registered(rows, entry)
             if self._differs_on_disk(entry, ours):
                 return Ticket(entry, ours, False, True)
+        elif self._differs_on_disk(entry, ours):
+            entry = entry.with_register(ours.entry.permissions)  # it says what is here
         if entry.permissions != ours.entry.permissions:
             self._index_view.take_row(rows, entry, ours.scan)
         elif entry.vector != ours.entry.vector:

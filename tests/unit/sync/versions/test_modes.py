@@ -164,6 +164,22 @@ def test_a_change_saves_nothing_from_a_delete(a: Agent) -> None:
     assert ticket.entry.permissions == register(a), "and the delete keeps the change"
 
 
+def test_who_only_sends_says_its_own_mode_until_it_takes(a: Agent) -> None:
+    """One of the others has an older version of the same bytes with a later mode, another one has
+    other bytes."""
+    a.scan(file())
+    theirs = mine(a).with_register(Permissions(2, C, 0o600))
+    a.scan(file(mtime=60))
+    ours = mine(a)
+    a.view.author.mode = FolderMode.SEND
+    a.hear("C", theirs)
+    a.hear("B", made("B", file(text="of b", mtime=50)))
+    assert a.resolver.ticket("p") is None and mine(a) == ours
+    a.view.author.mode = FolderMode.BOTH
+    ticket = a.resolver.ticket("p")
+    assert ticket is not None and ticket.entry.permissions == theirs.permissions
+
+
 def test_without_a_register_a_look_tells_nothing_and_the_next_change_is_told(a: Agent) -> None:
     """As after an upgrade: the index knows no mode."""
     old = replace(made("A", file()), permissions=None)
