@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -35,6 +37,7 @@ SHOWN_STRANGERS: Final = 3
 _TIMES: Final = {"since", "behind_since", "first", "last"}
 _SHOW_CURSOR: Final = b"\x1b[?25h\n"  # a Live hides it
 _AT_HOME: Final = {"VERIFYING": "what it had", "AT_HOME": "files of its own"}
+_BETWEEN: Final = 2  # cells between two columns of a table
 _STATES: Final = {
     "idle": "green",
     "alone": "yellow",
@@ -55,14 +58,15 @@ def status(options: argparse.Namespace) -> int:
         return 0
     console = Console(highlight=False, color_system=colour_system())
     if not options.watch:
-        console.print(status_view(answer), crop=False)  # a key that is pasted is whole
+        # Nothing is cut off: a key that is pasted is whole.
+        console.print(status_view(answer, console.width), crop=False)
         return 0
     end_at_once(_SHOW_CURSOR if console.is_terminal else b"")
-    with Live(status_view(answer), console=console, auto_refresh=False) as live:
+    with Live(status_view(answer, console.width), console=console, auto_refresh=False) as live:
         while True:
             time.sleep(WATCH_PERIOD_S)
             answer = _of_folder(ask(state, "status"), options.folder)
-            live.update(status_view(answer), refresh=True)
+            live.update(status_view(answer, console.width), refresh=True)
 
 
 def _of_folder(answer: dict[str, Any], id: str) -> dict[str, Any]:
@@ -76,9 +80,9 @@ def _of_folder(answer: dict[str, Any], id: str) -> dict[str, Any]:
     return answer | {"folders": [there[id]]}
 
 
-def status_view(status: dict[str, Any]) -> RenderableType:
-    """Return the whole answer, with what needs attention last."""
-    parts: list[RenderableType] = [_devices(status), "", _folders(status["folders"])]
+def status_view(status: dict[str, Any], width: int) -> RenderableType:
+    """Return the whole answer, with what needs attention last. width: of the terminal."""
+    parts: list[RenderableType] = [*_devices(status, width), "", _folders(status["folders"])]
     if who := _members(status):
         parts += ["", who]
     under_way = [file for folder in status["folders"] for file in _files(folder)]
@@ -101,16 +105,24 @@ def _table(*heads: str) -> Table:
     return table
 
 
-def _devices(status: dict[str, Any]) -> RenderableType:
+def _devices(status: dict[str, Any], width: int) -> Iterator[RenderableType]:
+    """The devices, and the key of this one. Where that is narrow it is in a line of its own, and
+    without dashes: it is read so, too, and only of use as a whole."""
     table = _table("device", "state")
-    table.add_row(_text(status["device"]), Text("this one, key ") + Text(status["key"]))
+    names = [status["device"], *(peer["name"] for peer in status["peers"])]
+    this = f"this one, key {status['key']}"
+    fits = max(cell_len(printable(name)) for name in names) + _BETWEEN + len(this) <= width
+    table.add_row(_text(status["device"]), Text(this if fits else "this one"))
     if limits := _limits(status["limits"]):
         table.add_row("", Text(limits))
     for peer in status["peers"]:
         table.add_row(_text(peer["name"]), _connection(peer) + Text(_its_limits(peer, status)))
     if not status["peers"]:
         table.add_row("", Text("no other device: `leftzmq share DIR` lets one in", "yellow"))
-    return table
+    yield table
+    if not fits:
+        key = status["key"].replace("-", "")
+        yield Text(f"key {key}", no_wrap=True, overflow="ignore")
 
 
 def _limits(limits: dict[str, int | None]) -> str:

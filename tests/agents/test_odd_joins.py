@@ -72,7 +72,7 @@ def test_a_disk_that_is_too_small_is_said_and_the_same_line_goes_on(a: Machine, 
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=True)
     try:
         code = a.shares()
-        found, said = b.run("join", code, "here", "--yes", "--timeout", "3")
+        found, said = b.run("join", code, "here", "--yes", "--timeout", "10")
         assert found == 3 and said.count("large: too little of the disk would stay free") == 1
         subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
         assert "The first sync is complete" in b.does("join", code, "here")

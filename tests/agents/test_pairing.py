@@ -137,6 +137,22 @@ def test_a_directory_that_is_not_empty_is_merged_with_yes_and_refused_without(
     assert ask(a.state, "status")["folders"][0]["conflicts"] == 0
 
 
+def test_a_script_that_named_no_directory_goes_on_with_yes_though_the_code_is_used_up(
+    a: Machine, b: Machine
+) -> None:
+    """How its directory would be called came with the answer of the door."""
+    a.write("notes/of alpha", b"of alpha")
+    b.write("notes/of beta", b"of beta")
+    code = a.shares()
+    said = b.refused("join", code, code=2)
+    assert "is not empty" in said and "the same line with --yes" in said
+    (invitation,) = a.json("invite", "list")["invitations"]
+    assert invitation["state"] == "used up"
+    assert not b.has("notes/of alpha", b"of alpha") and not a.has("notes/of beta", b"of beta")
+    b.does("join", code, "--yes")
+    soon(lambda: b.has("notes/of alpha", b"of alpha") and a.has("notes/of beta", b"of beta"))
+
+
 # ---- the plan of a join into a directory that is not empty --------------------------------------
 
 

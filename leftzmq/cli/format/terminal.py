@@ -1,12 +1,19 @@
-"""Whether a terminal may show colours and bold letters.
+"""What a terminal may show: colours, bold letters, and how much in a line.
 
-Knows NO_COLOR (https://no-color.org) and TERM. Must not know what is shown.
+Knows NO_COLOR (https://no-color.org), TERM and the width. Must not know what is shown.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Literal
+import shutil
+import sys
+import textwrap
+from typing import Final, Literal
+
+_LEAST_WIDTH: Final = 40
+_MOST_WIDTH: Final = 120
+_MARGIN: Final = "  "
 
 
 def may_style(is_terminal: bool) -> bool:
@@ -19,3 +26,26 @@ def colour_system() -> Literal["auto"] | None:
     """Return the value for a Console of rich, which checks the terminal itself, and keeps bold with
     NO_COLOR."""
     return "auto" if may_style(True) else None
+
+
+def line_width() -> int:
+    """Return how many characters a line for a person has."""
+    return min(max(shutil.get_terminal_size().columns, _LEAST_WIDTH), _MOST_WIDTH)
+
+
+def wrapped(text: str, margin: str, width: int) -> list[str]:
+    """Return a text in lines of at most `width` characters. A word that is longer, like a path or a
+    key, stays one word. margin: stands before each line; from the second on there is more."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=margin,
+        subsequent_indent=margin + _MARGIN,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def say(text: str) -> None:
+    """Print a line that a script may read: it is wrapped on a terminal alone."""
+    print("\n".join(wrapped(text, "", line_width())) if sys.stdout.isatty() else text)

@@ -51,6 +51,9 @@ _TEXT: Final = (
 )
 _WAITING: Final = "waiting for a yes at the other machine"
 _ABOUT_OTHERS: Final = "others wait there for a yes, and a person is asked about them first"
+_MERGES: Final = (
+    "the same line with --yes merges both: nothing is deleted, and where two files differ both stay"
+)
 _STAYS_HELD: Final = "is held, and its plan is not known yet: the same line again goes on"
 _ASK_THERE: Final = "have a new one made there: leftzmq share DIR"
 _DO: Final = {
@@ -87,8 +90,8 @@ def join(options: argparse.Namespace) -> int:
     words = None if is_code(typed) else read_words(typed)
     code = read_code(typed) if words is None else None
     state = state_of(options, screen)
-    if place is not None:
-        _check_place(place, state, options)
+    if place is not None and _would_ask(place, state, options) and not _can_ask(options):
+        raise _not_empty(place, _MERGES)
     try:
         joined = _come_in(typed, words, code, place, state, options, deadline, screen)
     except (InvitationError, DoorAway) as error:
@@ -101,6 +104,9 @@ def join(options: argparse.Namespace) -> int:
         return NOT_IN_TIME
     plan = None
     if joined["held"]:
+        if not options.yes and not _can_ask(options):
+            # Its name came with the answer of the door, and the code may be used up by now.
+            raise _not_empty(Path(joined["path"]), f"{_MERGES}; it is held until then")
         plan = _answered(joined, state, options, deadline, screen)
         if plan is None:
             screen.say(f"{joined['folder']} {_STAYS_HELD}")
@@ -148,7 +154,7 @@ def _come_in(
     _take_name(admitted, state, options, screen)
     if place is None:
         place = Path.cwd() / _place_name(admitted.folder)
-        _check_place(place, state, options)
+        _would_ask(place, state, options)  # or no share can lie there
     joined = ask(
         state,
         "joined",
@@ -287,23 +293,24 @@ def _best_first(endpoints: Sequence[str], reached: Endpoint) -> list[str]:
     return [str(one) for one in ordered]
 
 
-def _check_place(place: Path, state: Path, options: argparse.Namespace) -> None:
-    """Raise UsageError if a person would have to be asked about what is in the place, and nobody
-    can be; Declined if no share can lie there."""
+def _would_ask(place: Path, state: Path, options: argparse.Namespace) -> bool:
+    """Return whether a person is to be asked about what is in the place. Raises UsageError or
+    Declined if no share can lie there."""
     shown = ask(state, "place", {"path": str(place)})
     if options.yes or (shown["folder"] and not shown["held"]):
-        return
+        return False
     try:
-        is_empty = all(entry.name == LEFT_DIRECTORY for entry in place.iterdir())
+        return any(entry.name != LEFT_DIRECTORY for entry in place.iterdir())
     except FileNotFoundError:
-        return
+        return False
     except NotADirectoryError:
         raise UsageError(
             "is no directory", str(place), "name a directory, or a place for one"
         ) from None
-    if not is_empty and not _can_ask(options):
-        do = "--yes merges both: nothing is deleted, and where two files differ both are kept"
-        raise UsageError("is not empty", str(place), do)
+
+
+def _not_empty(place: Path, do: str) -> UsageError:
+    return UsageError("is not empty", str(place), do)
 
 
 def _can_ask(options: argparse.Namespace) -> bool:

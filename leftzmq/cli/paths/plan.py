@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from leftzmq.cli.asking import add_common
 from leftzmq.cli.format.event_lines import human_bytes, printable
+from leftzmq.cli.format.terminal import say
 from leftzmq.cli.paths.paging import Item, Pages, add_paging, print_more, shown
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
@@ -57,14 +58,14 @@ def plan(options: argparse.Namespace) -> int:
         print(json_text(head | {"counts": counts, "items": found}))
         return 0
     for line in count_lines(counts):
-        print(line)
+        say(line)
     some, more = shown(items, options.limit)
     for item in some:
-        print(item_line(item))
+        say(item_line(item))
     print_more(more)
     if first is None:
         whose = f"{printable(options.peer)} has" if options.peer else "this device has"
-        print(f"nothing is to come: {whose} what it is to have, as far as is known here")
+        say(f"nothing is to come: {whose} what it is to have, as far as is known here")
     return 0
 
 

@@ -6,14 +6,13 @@ Knows the fields of the answer and how to say them. Must not know how a reason i
 from __future__ import annotations
 
 import argparse
-import shutil
-import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path
 from leftzmq.cli.format.clock import local_time
 from leftzmq.cli.format.event_lines import human_bytes, printable
+from leftzmq.cli.format.terminal import line_width, wrapped
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import Refusal, Refused
@@ -31,8 +30,6 @@ examples:
   leftzmq why report.pdf              why it is not here, or not there
   leftzmq why report.pdf --peer desk  why that device does not have it
 """
-_LEAST_WIDTH: Final = 40
-_MOST_WIDTH: Final = 120
 _MARGIN: Final = "  "
 _OF_A_CHANGE: Final = (WhyNot.SAME.word, WhyNot.DELETED.word)
 """With these, `since` is the time of the last change."""
@@ -62,9 +59,8 @@ def why(options: argparse.Namespace) -> int:
     if options.json:
         print(json_text(shown.fields()))
     else:
-        width = shutil.get_terminal_size().columns
         is_of_all = not options.peer
-        for line in lines_of(shown, min(max(width, _LEAST_WIDTH), _MOST_WIDTH), is_of_all):
+        for line in lines_of(shown, line_width(), is_of_all):
             print(line)
     return 0 if shown.reason == WhyNot.SAME.word else DIFFERS
 
@@ -84,15 +80,15 @@ def _path(given: str) -> str:
 def lines_of(shown: WhyShown, width: int, is_of_all: bool = True) -> Iterator[str]:
     """Return the answer as lines of at most `width` characters, but for a word that is longer.
     is_of_all: with a line for each other device."""
-    yield from _wrapped(f"{printable(shown.path)}: {printable(shown.text)}", "", width)
+    yield from wrapped(f"{printable(shown.path)}: {printable(shown.text)}", "", width)
     if more := ", ".join(_known(shown)):
-        yield from _wrapped(more, _MARGIN, width)
+        yield from wrapped(more, _MARGIN, width)
     if shown.cure:
-        yield from _wrapped(f"what to do: {printable(shown.cure)}", _MARGIN, width)
+        yield from wrapped(f"what to do: {printable(shown.cure)}", _MARGIN, width)
     for copy in shown.copies[_COPIES_SAID:]:
-        yield from _wrapped(f"conflict copy: {printable(copy)}", _MARGIN, width)
+        yield from wrapped(f"conflict copy: {printable(copy)}", _MARGIN, width)
     for peer in shown.peers if is_of_all else ():
-        yield from _wrapped(_said(peer), _MARGIN, width)
+        yield from wrapped(_said(peer), _MARGIN, width)
 
 
 def _known(shown: WhyShown) -> Iterator[str]:
@@ -115,14 +111,3 @@ def _known(shown: WhyShown) -> Iterator[str]:
 def _said(peer: PeerWhy) -> str:
     since = f" (since {local_time(peer.since)})" if peer.since is not None else ""
     return f"{printable(peer.name)}: {printable(peer.text)}{since}"
-
-
-def _wrapped(text: str, margin: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=margin,
-        subsequent_indent=margin + _MARGIN,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -13,11 +13,11 @@ from rich.console import Console
 from leftzmq.cli.demo.bars import Bars
 from leftzmq.cli.demo.stage import Actor
 from leftzmq.cli.status import sources_of, status_view
-from leftzmq.content.key_text import key_text
+from leftzmq.content.key_text import key_text, read_key
 
 Status = dict[str, Any]
 NOON = datetime(2026, 10, 5, 12, 0, 7).timestamp()
-KEY = "k" * 40
+KEY = key_text(bytes(range(32)))
 
 
 def file(**fields: object) -> Status:
@@ -83,7 +83,7 @@ def answer(*folders: Status, **fields: object) -> Status:
 
 def shown(status: Status, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(status_view(status), crop=False)
+    console.print(status_view(status, width), crop=False)
     return cast(io.StringIO, console.file).getvalue()
 
 
@@ -120,6 +120,16 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
     words = shown(answer(folder()), width).split()
     for word in ("alpha", "film.mkv", "share", "12,345", "81", "gamma", "left"):
         assert word in words, word
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
+    text = shown(answer(folder()), width)
+    assert max(map(len, text.splitlines())) <= width
+    (key,) = [
+        line.split("key ")[1] for line in text.splitlines() if "key " in line and "put" not in line
+    ]
+    assert read_key(key) == bytes(range(32)), "in one line"
 
 
 BEHIND = {"behind_paths": 1234, "behind_bytes": 3 << 20, "behind_since": NOON}
