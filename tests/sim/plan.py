@@ -378,8 +378,9 @@ def _receiving(seed: int, names: str, span: float) -> list[Step]:
 
 
 def has_wanted(seed: int) -> bool:
-    """Whether devices fetch a part of the folder in this seed. Users may ignore something, too."""
-    return seed % WANTED_EACH == 5 and seed % 10 not in (6, 9)
+    """Whether devices fetch a part of the folder in this seed. Users may ignore something, too, and
+    the folder may have a roster."""
+    return seed % WANTED_EACH == 5 and seed % 10 != 6
 
 
 def _choices(seed: int, names: str, span: float) -> list[Step]:
@@ -612,7 +613,15 @@ def _live(plan: Plan, world: World) -> None:
         while rulers.lift():
             settle(world, laws.is_quiet if choosers is None else wanted_laws.is_quiet)
         kept.excuse(ledger)
-    if choosers is not None and let_go is not None:
+    if choosers is not None and members is not None:
+        settle(world, lambda world: not wanted_laws.are_dropping(world))
+        choosers.get_all()
+        wanted_laws.excuse(ledger, choosers)
+        settle(world)
+        if let_go is not None:
+            let_go.excuse_made_anew()
+            let_go.excuse_out_of_reach()
+    elif choosers is not None and let_go is not None:
         asking = limiters or Limiters(world, users)
         _chosen_to_the_end(world, ledger, choosers, let_go, asking)
     if senders is not None:

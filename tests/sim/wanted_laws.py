@@ -230,6 +230,16 @@ class Witness:
             if any(by == name and is_within(at, path) for _, by, at in anew):
                 value.replaced = value.replaced or f"made anew where {name} dropped it"
 
+    def excuse_out_of_reach(self) -> None:
+        """In a folder with a roster: what a device let go is in the tree of another one, with which
+        it may share no more."""
+        others = {d: {content_of(i) for p, i in d.hands.tree()} for d in self._world.alive}
+        for _, name, _, content in self._let_go:
+            value = self._ledger.values.get(content)
+            there = [d.name for d, has in others.items() if d.name != name and content in has]
+            if value is not None and there:
+                value.replaced = value.replaced or f"{name} dropped it, and {there} have it"
+
     def _wrote(self, path: str, content: Content, value: Value) -> set[str]:
         """The devices whose users wrote it, touched it, or moved it there."""
         return {value.device, *(by for _, by in self._ledger.hands_on.get((path, content), ()))}

@@ -40,7 +40,7 @@ CONFIRM_S: Final = 20.0
 """How long a device may take to hear a withdrawal and to say so."""
 SHOWN: Final = 100
 
-_NOBODY: Final = "no connected device has it as it is here"
+_NOBODY: Final = "no connected device that may write has it as it is here"
 _WANTED: Final = "it is to be kept again"
 _IGNORED: Final = "it is ignored now"
 _BUSY: Final = "it is being changed here now"
@@ -163,12 +163,13 @@ class LettingGo:
         self._sequence, self._until = view.store.heads.sequence, now + CONFIRM_S
 
     def _holders(self, row: Row) -> list[DeviceKey]:
-        """The connected devices that say that they have this very version."""
-        heads = self._index_view.store.heads
+        """The connected devices that say that they have this very version, and may write: what only
+        readers have does not count, and nobody could get it back."""
+        heads, readers = self._index_view.store.heads, self._index_view.readers
         bits = 0
         for each in self._index_view.all_rows(row.entry.path):
             if each.entry.rank == row.entry.rank:
-                bits |= each.holders
+                bits |= each.holders & ~readers
         return [device for device in self._heard() if heads.head_of(device).mask & bits]
 
     def _confirmed(self, now: float) -> tuple[Outputs, Outputs]:

@@ -376,12 +376,14 @@ class Resolver:
         """The version that we had is not on disk any more, and is wanted back. It is ours no
         longer, and becomes a ticket where another device holds it, or a successor of it. seen: the
         stat of our version; for a reason of REPLACED the stat of what lies there instead. Returns
-        False, and changes nothing, where no device holds such a version."""
+        False, and changes nothing, where no device that may write holds such a version: what only
+        readers hold does not count, and would never come."""
         rows = self._index_view.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.deleted:
             return False
-        theirs = [row for row in rows if row.holders & ~OURS and not row.entry.leaps(ours.entry)]
+        full = ~(OURS | self._index_view.readers)
+        theirs = [row for row in rows if row.holders & full and not row.entry.leaps(ours.entry)]
         if not any(_is_at_least(row.entry, ours.entry) for row in theirs):
             return False
         key = seen or ours.scan

@@ -15,6 +15,7 @@ from msgspec import structs
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import (
     Asked,
+    BytesDoubted,
     CookieSeen,
     LinkClosed,
     LinkOpened,
@@ -22,7 +23,7 @@ from leftzmq.sync.facts import (
     RosterGrew,
     TimePassed,
 )
-from leftzmq.sync.jobs import Apply, CountLosses, DropCookie, Job, LossesCounted
+from leftzmq.sync.jobs import Apply, CountLosses, Doubt, DropCookie, Job, LossesCounted
 from leftzmq.sync.link import Link, Way
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind
@@ -32,6 +33,8 @@ from leftzmq.wire.messages import Get, IndexSince
 from tests.helpers.members import Members
 from tests.helpers.mesh import Device, Held
 from tests.sim.node import FOLDER
+from tests.unit.sync.test_mesh import trash
+from tests.unit.sync.upload.test_bit_rot import problems, turn
 
 pytestmark = pytest.mark.slow
 
@@ -421,15 +424,15 @@ def test_a_hostile_reader_changes_no_byte_name_time_or_conflict(mesh: Members, s
     """A and B write by turns, each after it has seen what the other wrote: the share is what was
     written last. R lies in between, and while it is on its way."""
     dice, wanted = random.Random(seed), dict[str, tuple[bytes, int]]()
-    for turn in range(10):
+    for round in range(10):
         writer = mesh[dice.choice("AB")]
         path = dice.choice(("p", "q", "d/p", "d/q"))
         if path in wanted and dice.random() < 0.3:
             os.unlink(writer.share / path)
             del wanted[path]
         else:
-            writer.write(path, b"%d" % turn)
-            wanted[path] = b"%d" % turn, (writer.share / path).stat().st_mtime_ns
+            writer.write(path, b"%d" % round)
+            wanted[path] = b"%d" % round, (writer.share / path).stat().st_mtime_ns
         known = [
             entry_of(mesh["A"], it)
             for it in ("p", "q", "d", "d/p", "d/q")
@@ -454,3 +457,42 @@ def test_a_hostile_reader_changes_no_byte_name_time_or_conflict(mesh: Members, s
         }
         assert files == wanted, name
         assert not mesh[name].folder.index_view.counters.conflicts
+
+
+def test_who_let_go_of_the_last_copy_that_counts_would_have_nothing_to_get(mesh: Members) -> None:
+    mesh["A"].write("f", b"by A")
+    settle(mesh)
+    for name in "BA":
+        mesh[name].take(Asked(b"x", "drop", {"path": "f"}))
+        mesh.settle(60.0)
+    (answer,) = mesh["A"].answers[-1:]
+    assert (answer["dropped"], answer["stayed"]) == (0, 1)
+    assert contents(mesh["A"]) == contents(mesh["R"]) == {"f": b"by A"}
+    assert contents(mesh["B"]) == {}
+    mesh["B"].take(Asked(b"x", "get", {"path": "f"}))
+    settle(mesh)
+    assert contents(mesh["B"]) == {"f": b"by A"}
+
+
+def test_a_rotten_file_that_only_a_reader_has_besides_stays_and_is_said(mesh: Members) -> None:
+    """A reader's copy does not count. What is given up for it would be nobody's, and so be told as
+    if a user had written it."""
+    data = bytes(range(200))
+    mesh["A"].write("d/f", data)
+    settle(mesh)
+    mesh["B"].take(Asked(b"x", "drop", {"path": "d/f"}))
+    mesh.settle(60.0)
+    rotten = turn(mesh["A"])
+    ours = mesh["A"].folder.index_view.ours("d/f")
+    assert ours is not None
+    doubt = Doubt("d/f", ours.entry.content, 0, len(data))
+    mesh["A"].take(BytesDoubted(FOLDER, (doubt,)))
+    settle(mesh)
+    mesh["A"].kill()
+    mesh.start("A")
+    settle(mesh)
+    assert (mesh["A"].share / "d/f").read_bytes() == rotten
+    mesh["A"].take(BytesDoubted(FOLDER, (doubt,)))
+    settle(mesh)
+    assert problems(mesh["A"]) == {"d/f": "ROTTEN"}
+    assert (mesh["R"].share / "d/f").read_bytes() == data and not trash(mesh["R"])

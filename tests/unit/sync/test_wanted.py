@@ -170,7 +170,7 @@ def test_drop_of_what_nobody_connected_has_is_refused(
     c.kill()
     answer = ask(mesh, b, "drop", "x")
     assert answer["dropped"] == 0 and answer["stayed_list"] == [
-        {"path": "x", "why": "no connected device has it as it is here"}
+        {"path": "x", "why": "no connected device that may write has it as it is here"}
     ]
     assert names(b) == {"x"}
 
