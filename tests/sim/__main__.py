@@ -19,6 +19,7 @@ from .plan import (
     has_rules,
     has_sender,
     has_wanted,
+    mix_of,
     plan_of,
     run,
 )
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--wanted", action="store_true", help="only seeds with get and drop")
     parser.add_argument("--sending", action="store_true", help="only seeds with a sender")
     parser.add_argument("--limits", action="store_true", help="only seeds with limits")
+    parser.add_argument("--mixed", action="store_true", help="only seeds about several of these")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
     parser.add_argument(
@@ -63,6 +65,7 @@ def main() -> int:
     chosen = [seed for seed in chosen if has_wanted(seed) or not args.wanted]
     chosen = [seed for seed in chosen if has_sender(seed) or not args.sending]
     chosen = [seed for seed in chosen if has_limits(seed) or not args.limits]
+    chosen = [seed for seed in chosen if mix_of(seed) or not args.mixed]
     began, failed, deeds, simulated_s = time.monotonic(), 0, 0, 0.0
     for seed in chosen:
         plan = plan_of(seed, args.devices)

@@ -38,7 +38,7 @@ TRIES: Final = 8
 class Drop:
     """path: "": all that is not fetched. unread: what was gone there, and its agent had not looked
     yet. rewritten: what had other bytes there, likewise. until: when it was answered, or its agent
-    ended"""
+    ended. stayed: what was there then, and is not in its index yet, as it is still being written"""
 
     device: SimDevice
     path: str
@@ -46,6 +46,7 @@ class Drop:
     unread: frozenset[str]
     rewritten: frozenset[str]
     until: float = float("inf")
+    stayed: frozenset[str] = frozenset()
 
     def holds(self, device: str, path: str, when: float) -> bool:
         """Whether `path` was being dropped when it was taken away there then, or the drop came
@@ -56,13 +57,14 @@ class Drop:
 
     def hides(self, delete: Delete, deletes: Collection[Delete]) -> bool:
         """Whether the content was written over before the drop and a look, and what was written
-        was taken away during the drop: nobody was told of either."""
+        was taken away during the drop, or stayed and was taken away before a look could read it:
+        nobody was told of either."""
         if delete.when >= self.when or delete.path not in self.rewritten:
             return False
         return any(
             each.path == delete.path
             and each.when >= self.when
-            and self.holds(delete.device, each.path, each.when)
+            and (self.holds(delete.device, each.path, each.when) or each.path in self.stayed)
             for each in deletes
             if each.device == delete.device
         )
@@ -93,6 +95,7 @@ class Choosers:
         for drop in self.drops:
             if drop.until == float("inf") and not is_dropping(drop.device):
                 drop.until = self._world.now
+                drop.stayed = _untold(drop)
 
     def get_all(self) -> None:
         """Every device fetches all from now on."""
@@ -264,6 +267,17 @@ def unread(device: SimDevice) -> tuple[frozenset[str], frozenset[str]]:
     )
     gone = frozenset(path for path, inode in there.items() if inode is None)
     return gone, frozenset(rewritten)
+
+
+def _untold(drop: Drop) -> frozenset[str]:
+    """What lies there and is not in its index."""
+    device = drop.device
+    if not device.alive or not device.has_begun or device.folder.stopped is not None:
+        return frozenset()
+    with device.reading() as reader:
+        known = {path_of_key(key) for key, _ in reader.alive_after(b"", 10_000)}
+    there = (path for path, _ in device.hands.tree() if is_within(path, drop.path) or not drop.path)
+    return frozenset(path for path in there if path not in known)
 
 
 def is_dropping(device: SimDevice) -> bool:

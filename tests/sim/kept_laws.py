@@ -32,7 +32,7 @@ from .laws import Broken, Tree, is_final
 from .ledger import FOLDER as FOLDER_CONTENT
 from .ledger import Content, Delete, Ledger, content_of
 from .node import FOLDER
-from .world import SimDevice, World
+from .world import SimDevice, World, each_of
 
 TRASH: Final = ".left/trash/"
 NOT_TO_BE_READ: Final = RuleFile(unusable=Mistake(0, RuleFault.UNREADABLE))
@@ -374,13 +374,12 @@ class Witness:
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
 
-        def both(device: SimDevice) -> None:
-            look_after(device)
-            self.look_after(device)
-
-        self._world.look_after = both
-        self._world.sent, self._world.submitted = self.secrets.sent, self.submitted
-        self._world.handled, self._world.changed_by_user = self.handled, self.changed_by_user
+        world = self._world
+        world.look_after = each_of(look_after, self.look_after)
+        world.sent = each_of(world.sent, self.secrets.sent)
+        world.submitted = each_of(world.submitted, self.submitted)
+        world.handled = each_of(world.handled, self.handled)
+        world.changed_by_user = each_of(world.changed_by_user, self.changed_by_user)
 
     def saw(self, inode: Inode) -> bool:
         """Whether a user wrote it, or ever found it at its name."""

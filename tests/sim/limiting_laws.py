@@ -20,7 +20,7 @@ from .laws import Broken
 from .ledger import content_of
 from .limiters import OFF_MINUTES, Limiters
 from .node import minute_at
-from .world import SimDevice, World
+from .world import SimDevice, World, each_of
 
 NOTICED_S: Final = 15.0
 """So long after its clock shows that nothing may pass a device may still give: a clock that jumped
@@ -93,7 +93,7 @@ class Witness:
         self._given: dict[str, _Given] = {}
 
     def begin(self) -> None:
-        self._world.limited = self.sent
+        self._world.limited = each_of(self._world.limited, self.sent)
 
     def sent(self, device: SimDevice, to: DeviceKey, message: Message) -> None:
         self._counted(device, message)

@@ -47,7 +47,7 @@ from .disk import Inode
 from .laws import Broken
 from .ledger import Ledger, content_of
 from .node import FOLDER
-from .world import Sharing, SimDevice, World
+from .world import Sharing, SimDevice, World, each_of
 
 _TO_WHO_IS_OUT = (Hello, Welcome, Open, Refusing, Bye, RosterPart)
 """A device that was removed may be greeted where a person wrote it, and hears of its removal."""
@@ -249,12 +249,9 @@ class Witness:
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
 
-        def both(device: SimDevice) -> None:
-            look_after(device)
-            self.look_after(device)
-
-        self._world.look_after = both
-        self._world.sent, self._world.submitted = self.sent, self.submitted
+        self._world.look_after = each_of(look_after, self.look_after)
+        self._world.sent = each_of(self._world.sent, self.sent)
+        self._world.submitted = each_of(self._world.submitted, self.submitted)
         self._world.sharing = Members(self._world)
 
     def look_after(self, device: SimDevice) -> None:

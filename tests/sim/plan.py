@@ -52,6 +52,7 @@ RECEIVER_EACH: Final = 10
 WANTED_EACH: Final = 11
 SENDER_EACH: Final = 13
 LIMITS_EACH: Final = 17
+MIXED_EACH: Final = 23
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -121,6 +122,27 @@ def themes_of(seed: int) -> frozenset[Theme]:
         Theme.LIMITS: has_limits,
     }
     return frozenset(theme for theme in Theme if has[theme](seed))
+
+
+def mix_of(seed: int) -> frozenset[Theme]:
+    """In every twenty-third seed: what it is about, two or three things at once, most of which are
+    not together in any other seed. Else nothing."""
+    if seed % MIXED_EACH != 6:
+        return frozenset()
+    chance = random.Random(f"{seed}/mix")
+    one_way = chance.choice((Theme.RECEIVER, Theme.SENDER))
+    of = [Theme.ROSTER, Theme.RULES, Theme.WANTED, one_way]
+    found = {*chance.sample(of, chance.choice((2, 2, 3)))}
+    if chance.random() < 0.2:
+        found.add(Theme.LIMITS)
+    if has_folding(seed):
+        found.add(Theme.FOLDING)
+    return frozenset(found)
+
+
+def _is_about(seed: int, theme: Theme, else_: bool) -> bool:
+    mix = mix_of(seed)
+    return theme in mix if mix else else_
 
 
 def plan_of(seed: int, devices: int = 0) -> Plan:
@@ -299,7 +321,7 @@ def _pauses(seed: int, names: str, span: float) -> list[Step]:
 
 def has_roster(seed: int) -> bool:
     """Whether people decide in this seed who is in the folder."""
-    return seed % ROSTER_EACH == ROSTER_EACH - 1
+    return _is_about(seed, Theme.ROSTER, seed % ROSTER_EACH == ROSTER_EACH - 1)
 
 
 def _decisions(seed: int, names: str, span: float) -> list[Step]:
@@ -335,7 +357,7 @@ def _decisions(seed: int, names: str, span: float) -> list[Step]:
 
 def has_rules(seed: int) -> bool:
     """Whether users ignore something in this seed."""
-    return seed % RULES_EACH == 4
+    return _is_about(seed, Theme.RULES, seed % RULES_EACH == 4)
 
 
 def _rulings(seed: int, names: str, span: float) -> list[Step]:
@@ -358,7 +380,7 @@ def _rulings(seed: int, names: str, span: float) -> list[Step]:
 
 def has_receiver(seed: int) -> bool:
     """Whether a device only receives in this seed."""
-    return seed % RECEIVER_EACH == 6
+    return _is_about(seed, Theme.RECEIVER, seed % RECEIVER_EACH == 6)
 
 
 def _receiving(seed: int, names: str, span: float) -> list[Step]:
@@ -378,9 +400,8 @@ def _receiving(seed: int, names: str, span: float) -> list[Step]:
 
 
 def has_wanted(seed: int) -> bool:
-    """Whether devices fetch a part of the folder in this seed. Users may ignore something, too, and
-    the folder may have a roster."""
-    return seed % WANTED_EACH == 5 and seed % 10 != 6
+    """Whether devices fetch a part of the folder in this seed. Users may ignore something, too."""
+    return _is_about(seed, Theme.WANTED, seed % WANTED_EACH == 5 and seed % 10 not in (6, 9))
 
 
 def _choices(seed: int, names: str, span: float) -> list[Step]:
@@ -405,7 +426,7 @@ def _choices(seed: int, names: str, span: float) -> list[Step]:
 def has_sender(seed: int) -> bool:
     """Whether a device only sends in this seed. Users may ignore something, too, and fetch a part
     of the folder."""
-    return seed % SENDER_EACH == 3 and seed % 10 not in (6, 9)
+    return _is_about(seed, Theme.SENDER, seed % SENDER_EACH == 3 and seed % 10 not in (6, 9))
 
 
 def _sending(seed: int, names: str, span: float) -> list[Step]:
@@ -428,7 +449,7 @@ def _sending(seed: int, names: str, span: float) -> list[Step]:
 
 def has_limits(seed: int) -> bool:
     """Whether users limit what passes in this seed, whatever else it is about."""
-    return seed % LIMITS_EACH == 8
+    return _is_about(seed, Theme.LIMITS, seed % LIMITS_EACH == 8)
 
 
 def _limiting(seed: int, names: str, span: float) -> list[Step]:
@@ -530,7 +551,7 @@ def _live(plan: Plan, world: World) -> None:
     kept: kept_laws.Witness | None = None
     if any(step.what == HAS_RULES for step in plan.steps):
         kept = kept_laws.Witness(world)
-        kept.begin(witness.look_after)
+        kept.begin(world.look_after)
         rulers = Rulers(world, users, kept.secrets)
     choosers: Choosers | None = None
     let_go: wanted_laws.Witness | None = None
@@ -597,7 +618,11 @@ def _live(plan: Plan, world: World) -> None:
         world.run_until(world.now + NOTICED_S)
         if members is not None:
             _greet_anew(world)
-    if kept is not None and rulers is not None:
+    is_judged = members is None and (receivers is None or not (rulers or choosers or senders))
+    if not is_judged:
+        lifted = _Lifted(rulers, kept, choosers, let_go, senders, receivers)
+        lifted.settle_and_lift(world, ledger, users)
+    if is_judged and kept is not None and rulers is not None:
         # No agent minds what users still do to what is ignored.
         world.run_until(max(world.now, users.done_at + LOOKED_S))
         _walk_where_missed(world, ledger, kept)
@@ -613,21 +638,13 @@ def _live(plan: Plan, world: World) -> None:
         while rulers.lift():
             settle(world, laws.is_quiet if choosers is None else wanted_laws.is_quiet)
         kept.excuse(ledger)
-    if choosers is not None and members is not None:
-        settle(world, lambda world: not wanted_laws.are_dropping(world))
-        choosers.get_all()
-        wanted_laws.excuse(ledger, choosers)
-        settle(world)
-        if let_go is not None:
-            let_go.excuse_made_anew()
-            let_go.excuse_out_of_reach()
-    elif choosers is not None and let_go is not None:
+    if is_judged and choosers is not None and let_go is not None:
         asking = limiters or Limiters(world, users)
         _chosen_to_the_end(world, ledger, choosers, let_go, asking)
-    if senders is not None:
+    if is_judged and senders is not None:
         asking = limiters or Limiters(world, users)
         _sends_to_the_end(world, ledger, senders, asking, overrides=plan.seed % 2 == 0)
-    if receivers is not None:
+    if is_judged and receivers is not None:
         _receives_to_the_end(world, ledger, receivers, reverts=plan.seed % 20 == 6)
     settle(world)
     if members is not None:
@@ -667,6 +684,40 @@ def _walk_where_missed(world: World, ledger: Ledger, kept: kept_laws.Witness) ->
     for device in world.alive:
         if not device.folder.stopped_why and kept.may_have_missed(device, ledger):
             device.scan()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lifted:
+    """What a seed is about beside files, of which no law says what holds at rest while it is all
+    together: the laws of each step hold, and the others when all of it is ended."""
+
+    rulers: Rulers | None
+    kept: kept_laws.Witness | None
+    choosers: Choosers | None
+    let_go: wanted_laws.Witness | None
+    senders: Senders | None
+    receivers: Receivers | None
+
+    def settle_and_lift(self, world: World, ledger: Ledger, users: Users) -> None:
+        if self.kept is not None:
+            world.run_until(max(world.now, users.done_at + LOOKED_S))
+            _walk_where_missed(world, ledger, self.kept)
+        settle(world, lambda world: not wanted_laws.are_dropping(world))
+        while self.rulers is not None and self.rulers.lift():
+            settle(world)
+        if self.kept is not None:
+            self.kept.excuse(ledger)
+        if self.choosers is not None:
+            self.choosers.get_all()
+            wanted_laws.excuse(ledger, self.choosers)
+        if self.senders is not None:
+            self.senders.take()
+        if self.receivers is not None:
+            self.receivers.tell()
+        settle(world)
+        if self.let_go is not None:
+            self.let_go.excuse_made_anew()
+            self.let_go.excuse_out_of_reach()
 
 
 def _receives_to_the_end(

@@ -26,7 +26,7 @@ from .ledger import Content, Ledger, content_of
 from .node import FOLDER
 from .receivers import Receivers, Reverted, private_rows
 from .users import MOUNT
-from .world import SimDevice, World
+from .world import SimDevice, World, each_of
 
 # ---- when all is quiet ------------------------------------------------------------------------
 
@@ -302,7 +302,8 @@ class Witness:
         self._lives: set[Life] = {PRIVATE}
 
     def begin(self) -> None:
-        self._world.sent, self._world.handled = self.sent, self.handled
+        self._world.sent = each_of(self._world.sent, self.sent)
+        self._world.handled = each_of(self._world.handled, self.handled)
 
     def handled(self, device: SimDevice) -> None:
         receives = not device.waits and device.folder.mode is FolderMode.RECEIVE

@@ -18,7 +18,7 @@ from .disk import Inode
 from .laws import Broken, Tree, is_final
 from .ledger import Ledger
 from .senders import Senders
-from .world import SimDevice, World
+from .world import SimDevice, World, each_of
 
 MANY = 10_000
 
@@ -130,22 +130,14 @@ class Witness:
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
 
-        def both(device: SimDevice) -> None:
-            look_after(device)
-            self._look_after(device)
+        self._world.look_after = each_of(look_after, self._look_after)
+        self._world.submitted = each_of(self._world.submitted, self._submitted)
 
-        self._world.look_after = both
-        submitted = self._world.submitted
-
-        def then_submitted(device: SimDevice, job: Job) -> None:
-            submitted(device, job)
-            if isinstance(job, Apply):
-                brings = device.folder.index_view.brings
-                entries = (operation.entry for operation in job.operations)
-                got = {each.path for each in entries if brings(each.path, each.kind)}
-                self._got[device.name] = job, got
-
-        self._world.submitted = then_submitted
+    def _submitted(self, device: SimDevice, job: Job) -> None:
+        if isinstance(job, Apply):
+            brings = device.folder.index_view.brings
+            entries = (operation.entry for operation in job.operations)
+            self._got[device.name] = job, {at.path for at in entries if brings(at.path, at.kind)}
 
     def _look_after(self, device: SimDevice) -> None:
         if device.mode is not FolderMode.SEND:

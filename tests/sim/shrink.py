@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from .plan import Outcome, Plan, run
+from .plan import Outcome, Plan, Theme, plan_about, run
 from .world import Knobs
 
 Runs = Callable[[Plan], Outcome]
@@ -90,3 +90,11 @@ def unpack(packed: str, whole: Callable[[int], Plan]) -> Plan:
         large=bool(int(large)),
         knobs=knobs,
     )
+
+
+def as_found(packed: str) -> Plan:
+    """The plan that was told, when its seed was found: by now a seed may be about more than then:
+    members, rules, a receiver."""
+    steps = {int(number) for number in packed.split("/")[2].split(",")}
+    themes = [theme for theme in Theme if theme.value in steps]
+    return unpack(packed, lambda seed: plan_about(seed, themes))

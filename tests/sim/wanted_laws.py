@@ -21,7 +21,7 @@ from .disk import Inode, everything_in
 from .laws import Broken
 from .ledger import Content, Ledger, Value, content_of
 from .node import content_id
-from .world import SimDevice, World
+from .world import SimDevice, World, each_of
 
 # ---- when all is quiet ------------------------------------------------------------------------
 
@@ -159,22 +159,10 @@ class Witness:
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
 
-        def both(device: SimDevice) -> None:
-            look_after(device)
-            self._look_after(device)
-
-        self._world.look_after = both
-        submitted, handled = self._world.submitted, self._world.handled
-
-        def then_submitted(device: SimDevice, job: Job) -> None:
-            submitted(device, job)
-            self._submitted(device, job)
-
-        def then_handled(device: SimDevice) -> None:
-            handled(device)
-            self._choosers.looked()
-
-        self._world.submitted, self._world.handled = then_submitted, then_handled
+        world = self._world
+        world.look_after = each_of(look_after, self._look_after)
+        world.submitted = each_of(world.submitted, self._submitted)
+        world.handled = each_of(world.handled, lambda device: self._choosers.looked())
 
     def _submitted(self, device: SimDevice, job: Job) -> None:
         for entry in _fetched_by(job):
@@ -239,6 +227,11 @@ class Witness:
             there = [d.name for d, has in others.items() if d.name != name and content in has]
             if value is not None and there:
                 value.replaced = value.replaced or f"{name} dropped it, and {there} have it"
+        folders = {(d, path) for d in self._world.alive for path, _ in d.hands.tree()}
+        for drop in self._choosers.drops:
+            elsewhere = {path for d, path in folders if d is not drop.device}
+            dropped = {path for path in elsewhere if not drop.path or is_within(path, drop.path)}
+            self._ledger.gone_folders |= dropped & self._ledger.made_folders.keys()
 
     def _wrote(self, path: str, content: Content, value: Value) -> set[str]:
         """The devices whose users wrote it, touched it, or moved it there."""

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ParamSpec
 
 from leftzmq.disk.share import Share
 from leftzmq.errors import IndexFault, ShareError
@@ -64,6 +65,7 @@ from .story import brief
 from .watching import Watching
 from .wires import Wires
 
+P = ParamSpec("P")
 IDLE_TURNS = 100
 """So many turns in a second in which only time passes mean that a processor is busy for nothing."""
 STARTED_NS = 1_800_000_000_000_000_000
@@ -712,6 +714,16 @@ class SimDevice(Device):
         """A user changed something on this disk."""
         self._note_watched()
         self.world.changed_by_user(self)
+
+
+def each_of(*calls: Callable[P, None]) -> Callable[P, None]:
+    """One call instead of several, in this order: several laws look at the same."""
+
+    def all_of_them(*args: P.args, **kwargs: P.kwargs) -> None:
+        for call in calls:
+            call(*args, **kwargs)
+
+    return all_of_them
 
 
 class Sharing:
