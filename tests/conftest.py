@@ -88,11 +88,13 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts agents, or runs many seeds, is slow as a whole; what is long is slow."""
+    """What starts agents, runs many seeds, or has whole devices at work on real files is slow; what
+    is long is slow."""
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.slow)
-        if SLOW.intersection(item.path.relative_to(TESTS).parts[:1]):
+        by_mesh = "mesh" in getattr(item, "fixturenames", ())
+        if by_mesh or SLOW.intersection(item.path.relative_to(TESTS).parts[:1]):
             item.add_marker(pytest.mark.slow)
 
 

@@ -17,6 +17,8 @@ import pytest
 from leftzmq.cli.demo.stage import wait_until
 from tests.helpers import processes
 
+pytestmark = pytest.mark.slow  # it starts processes
+
 DEADLINE_S = 20.0
 COMMAND = [sys.executable, "-m", "probe"]
 PIPE: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

@@ -19,6 +19,8 @@ from leftzmq.wire.messages import Giving
 from tests.helpers.mesh import Device
 from tests.helpers.shaped import Shaped
 
+pytestmark = pytest.mark.slow  # whole devices at work
+
 LINE = 12_500_000  # 100 Mbit/s
 KB, MB = 1000, 1000**2
 

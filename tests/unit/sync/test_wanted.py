@@ -107,7 +107,7 @@ def test_what_is_not_wanted_from_now_on_is_not_begun_before_its_row_is_judged(
     go_on = b.folder.applier.go_on
     b.folder.applier.go_on = lambda now: []  # type: ignore[method-assign]
     mesh.scan_all()
-    mesh.settle()
+    mesh.settle(1.0)  # B goes on in vain meanwhile
     b.folder.applier.go_on = go_on  # type: ignore[method-assign]
     resolver = b.folder._resolver
     assert all(resolver.ticket(path) is not None for path in (wanted, other))

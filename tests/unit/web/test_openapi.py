@@ -14,6 +14,8 @@ from leftzmq.web.verbs import API, OWN_ROUTES, ROUTES, ApiRoute
 from leftzmq.wire.replies import Reply
 from tests.helpers.web import FakeAgent, a_status, served
 
+pytestmark = pytest.mark.slow  # servers and sockets
+
 DOCUMENT = document()
 
 

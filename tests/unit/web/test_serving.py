@@ -22,6 +22,8 @@ from leftzmq.web.watch import MOST_IN_BATCH, MOST_TABS, SHOWN_KINDS
 from leftzmq.wire.local import EventKind
 from tests.helpers.web import TOKEN, FakeAgent, FakeWords, Site, a_folder, a_status, served
 
+pytestmark = pytest.mark.slow  # servers and sockets
+
 Story = Callable[[Site], Awaitable[None]]
 
 

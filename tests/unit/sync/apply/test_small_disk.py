@@ -22,7 +22,10 @@ DISK_MIB = 16
 HOUR_S = 3600.0
 SAVES = 24
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
+pytestmark = [
+    pytest.mark.slow,  # whole devices at work
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system"),
+]
 
 
 @pytest.fixture
