@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import zlib
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,35 @@ from tests.helpers.mesh import Mesh
 
 TESTS = Path(__file__).parent
 SLOW = {"agents", "browser", "planted", "scenes", "sim"}
+TURNS = 4
+IN_TURN = {
+    "agents": ("index_flood", "log", "network", "siege_paired", "siege_strangers"),
+    "scenes": ("programs", "scenes"),
+    "sim": (
+        "cut_batches",
+        "cuts",
+        "hostile_names",
+        "index_faults",
+        "laws",
+        "spellings",
+        "unflushed",
+    ),
+    "unit/cli": ("demo", "output"),
+    "unit/sync": ("reopening", "sending_at_random"),
+    "unit/sync/admin": ("paging",),
+    "unit/sync/download": ("expansion", "swarm", "transfer_slots"),
+    "unit/sync/exchange": ("index_bounds",),
+    "unit/sync/guard": ("losses",),
+    "unit/sync/peers": ("orders",),
+    "unit/sync/peers/roster": ("epochs", "model", "roster"),
+    "unit/sync/scan": ("storm", "written"),
+    "unit/sync/versions": ("keeping_laws", "laws", "readers"),
+}
+"""Files whose tests try one thing in many ways, or for long: each day another quarter of them is
+run with all others, so that this ends in ten minutes. What is named on the command line is run
+whole, and `-m "in_turn and not long"` runs all of these."""
+DAY = "LEFTZMQ_TESTS_OF_DAY"
+DAY_S = 86_400
 QUICK_WORKERS, WORKERS = 3, 5
 BEFORE = pytest.StashKey[str | None]()
 
@@ -32,6 +64,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_configure(config: pytest.Config) -> None:
     """The paths of tests are long: the short paths for their sockets (leftzmq/statedir) are removed
     with the run. The agents of a stage are forked."""
+    os.environ.setdefault(DAY, str(int(time.time()) // DAY_S))  # the same for all workers
     config.stash[BEFORE] = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="lzq-")
     if (worker := getattr(config, "workerinput", None)) is not None:
@@ -87,7 +120,33 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_report_header(config: pytest.Config) -> str:
+    if not leaves_some_out(config):
+        return ""
+    return f"of the tests that are run in turn, a quarter is run today ({DAY}={os.environ[DAY]})"
+
+
+def leaves_some_out(config: pytest.Config) -> bool:
+    """Whether all tests were asked for, and none by name: in a worker, too."""
+    by_worker = getattr(config, "workerinput", {}).get("leaves_some_out")
+    if by_worker is not None:
+        return bool(by_worker)
+    return not config.option.file_or_dir and "in_turn" not in config.option.markexpr
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """xdist makes a worker."""
+    node.workerinput["leaves_some_out"] = leaves_some_out(node.config)
+
+
+def has_its_turn(name: str, day: int) -> bool:
+    """Whether a test that is run in turn is run on this day: on one of TURNS days that follow each
+    other."""
+    return (zlib.crc32(name.encode()) + day) % TURNS == 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What starts agents, runs many seeds, or has whole devices at work on real files is slow; what
     is long is slow."""
     for item in items:
@@ -96,6 +155,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         by_mesh = "mesh" in getattr(item, "fixturenames", ())
         if by_mesh or SLOW.intersection(item.path.relative_to(TESTS).parts[:1]):
             item.add_marker(pytest.mark.slow)
+        place = item.path.relative_to(TESTS)
+        if place.stem.removeprefix("test_") in IN_TURN.get(str(place.parent), ()):
+            item.add_marker(pytest.mark.in_turn)
+    if leaves_some_out(config):
+        day = int(os.environ[DAY])
+        turned = [item for item in items if item.get_closest_marker("in_turn")]
+        left_out = {item for item in turned if not has_its_turn(item.nodeid, day)}
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=[*left_out])
 
 
 @pytest.fixture
