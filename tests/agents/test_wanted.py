@@ -24,6 +24,7 @@ def test_only_get_and_drop_from_the_first_to_the_last(stage: Stage) -> None:
 
     b.stop()
     b.start()
+    assert run(b, "wait", "--timeout", "10")[0] == 0, "A is connected"
     code, text = run(b, "drop", "far/2")
     assert code == 0 and "1 path let go" in text, text
     assert not (b.share / "far/2").exists() and (a.share / "far/2").exists()

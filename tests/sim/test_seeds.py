@@ -6,11 +6,8 @@ where the fault was.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from tests.helpers.version_worlds import DAY_NS
 from tests.sim.plan import plan_about, run
 from tests.sim.shrink import as_found
 
@@ -522,19 +519,9 @@ DISKS = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_a_story_that_ended_badly(plan: str) -> None:
     assert run(as_found(plan)).broken is None
-
-
-def test_a_third_of_these_stories_each_day_another_one() -> None:
-    """`-m long` runs them all."""
-    for name in list(PLANS)[time.time_ns() // DAY_NS % 3 :: 3]:
-        try:
-            test_a_story_that_ended_badly(PLANS[name])
-        except AssertionError as broken:
-            raise AssertionError(name) from broken
 
 
 @pytest.mark.parametrize("seed", DISKS, ids=DISKS.get)
