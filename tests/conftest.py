@@ -116,10 +116,12 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    if not leaves_some_out(config):
-        return ""
-    return f"of the tests that are run in turn, a quarter is run today ({DAY}={os.environ[DAY]})"
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if leaves_some_out(config):
+        said = f"a quarter of those that are run in turn was run ({DAY}={os.environ[DAY]})"
+        terminalreporter.write_line(f"{said}; all of them: pytest -m 'in_turn and not long'")
 
 
 def leaves_some_out(config: pytest.Config) -> bool:
