@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn, TextIO
 
 from leftzmq.cli.format.event_lines import printable
+from leftzmq.cli.format.terminal import say
 from leftzmq.cli.importing import INTERRUPTED, keep_descriptors
 from leftzmq.errors import LeftError, NotStarted, OutputError
 
@@ -35,14 +36,14 @@ def guarded(
     `complain`."""
     keep_descriptors()
     streams = _Streams()
-    say = complain or _say
+    told = complain or _say
     try:
         code = _code_of(main)
         streams.flush()
         return code
     except LeftError as error:
         streams.settle()
-        say(f"{name}: {_sentence(error)}")
+        told(f"{name}: {_sentence(error)}")
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -51,7 +52,7 @@ def guarded(
     except OSError as error:
         streams.settle()
         where = f"{error.filename}: " if error.filename is not None else ""
-        say(f"{name}: {printable(f'{where}{error.strerror or error}')}")
+        told(f"{name}: {printable(f'{where}{error.strerror or error}')}")
         return 1
     finally:
         streams.settle()
@@ -86,7 +87,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    say(text, sys.stderr)
 
 
 def _sentence(error: LeftError) -> str:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import textwrap
-from typing import Final, Literal
+from typing import Final, Literal, TextIO
 
 _LEAST_WIDTH: Final = 40
 _MOST_WIDTH: Final = 120
@@ -46,6 +46,11 @@ def wrapped(text: str, margin: str, width: int) -> list[str]:
     )
 
 
-def say(text: str) -> None:
-    """Print a line that a script may read: it is wrapped on a terminal alone."""
-    print("\n".join(wrapped(text, "", line_width())) if sys.stdout.isatty() else text)
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print lines that a script may read: they are wrapped on a terminal alone. stream: stdout, if
+    none is named."""
+    to = stream or sys.stdout
+    if to.isatty():
+        lines = [wrapped(line, "", line_width()) or [""] for line in text.split("\n")]
+        text = "\n".join("\n".join(each) for each in lines)
+    print(text, file=to, flush=True)

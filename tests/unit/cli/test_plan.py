@@ -8,6 +8,8 @@ import pytest
 
 from leftzmq.cli.format.terminal import say
 from leftzmq.cli.paths.plan import item_line
+from leftzmq.cli.shell import guarded
+from leftzmq.errors import Declined
 
 ITEM = {
     "action": "replaces",
@@ -37,3 +39,21 @@ def test_a_line_is_wrapped_on_a_terminal(
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= columns
     assert " ".join(text.split()) == LINE
+
+
+def test_an_error_is_wrapped_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    def fails() -> int:
+        raise Declined("there is no folder here yet (`leftzmq share DIR` begins one)", "")
+
+    assert guarded("leftzmq", fails) == 1
+    whole = capsys.readouterr().err
+    assert len(whole.splitlines()) == 1
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert guarded("leftzmq", fails) == 1
+    narrow = capsys.readouterr().err
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert narrow.split() == whole.split()
