@@ -124,8 +124,8 @@ class Witness:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._got: dict[str, tuple[Job, set[str]]] = {}
-        """By device: its last job, and what of it lies where its user got it."""
+        self._got: dict[int, tuple[Job, set[str]]] = {}
+        """By id: a job, and what of it lies where its user got it."""
 
     def begin(self, look_after: Callable[[SimDevice], None]) -> None:
         """look_after: what else looks after a device that starts."""
@@ -137,7 +137,7 @@ class Witness:
         if isinstance(job, Apply):
             brings = device.folder.index_view.brings
             entries = (operation.entry for operation in job.operations)
-            self._got[device.name] = job, {at.path for at in entries if brings(at.path, at.kind)}
+            self._got[id(job)] = job, {at.path for at in entries if brings(at.path, at.kind)}
 
     def _look_after(self, device: SimDevice) -> None:
         if device.mode is not FolderMode.SEND:
@@ -149,8 +149,8 @@ class Witness:
             path = f"{above}/{last}" if above else last
             if above is None or not is_final(path):
                 return
-            job, got = self._got.get(device.name, (None, set[str]()))
-            is_got = job is device.job and path in got
+            _, got = self._got.get(id(device.job), (None, set[str]()))
+            is_got = path in got
             if not is_got and not device.folder.index_view.held.is_wanted_back(path):
                 raise Broken("takes", f"{device.name} only sends, and {did} {path}")
 
