@@ -21,7 +21,7 @@ from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.sync.versions.withheld import UNDECIDED, WANTED_BACK
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.ignoring.litter import LITTER
-from leftzmq.tree.ignoring.share_rules import Group, Ignored
+from leftzmq.tree.ignoring.share_rules import Group, Ignored, is_rule_file
 from leftzmq.tree.path import parent_of
 
 OF_PROBLEM: Final[dict[ProblemKind, WhyNot | None]] = {
@@ -125,9 +125,10 @@ def _ignored(known: PathKnown, why: Ignored | None) -> Because | None:
 
 
 def _rules_unread(known: PathKnown) -> Because | None:
-    """Of what is new below a file of rules that cannot be read nobody knows whether it is
-    ignored."""
-    if known.all_rows or known.lies not in KINDS:
+    """Of what is new below a file of rules that cannot be read nobody knows whether it is ignored.
+    So it is in the way of what others have there, too."""
+    is_known = known.ours is not None or known.view.base(known.path) is not None
+    if is_known or known.lies not in KINDS or is_rule_file(known.path):
         return None
     closed = known.folder.keeping.rules.folder(parent_of(known.path)).closed
     return None if closed is None else because(WhyNot.RULES_UNREADABLE, rule=closed.file)

@@ -279,6 +279,20 @@ def test_what_is_new_below_rules_that_cannot_be_read(mesh: Mesh, a: Device) -> N
     assert said["reason"] == WhyNot.RULES_UNREADABLE.word and "d/.leftignore" in said["text"]
 
 
+def test_what_is_new_below_such_rules_is_in_the_way_of_what_others_have(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    a.kill()
+    b.write("d/x", b"B's own")
+    quiet(mesh)
+    a.write("d/x", b"A's own")
+    a.write("d/.leftignore", b"\xff")
+    a.start()
+    quiet(mesh)
+    assert a.share.joinpath("d/x").read_bytes() == b"A's own"
+    assert why(a, "d/x") is WhyNot.RULES_UNREADABLE
+
+
 def test_something_ignored_is_in_the_way(mesh: Mesh, a: Device, b: Device) -> None:
     b.write("way", b"B's own")
     rules(b, "way", "!way/")
