@@ -15,7 +15,7 @@ from typing import Final
 from leftzmq.sync.facts import Asked
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.mode import FolderMode
-from leftzmq.tree.path import is_within
+from leftzmq.tree.path import is_within, path_of_key
 
 from .ledger import Ledger, content_of
 from .node import FOLDER
@@ -29,6 +29,7 @@ on."""
 
 DEEDS_HERE: Final = ("edit", "append", "delete", "rename", "create", "swap kind", "touch")
 ASKER: Final = b"sender"
+MANY: Final = 10_000
 
 
 class Senders:
@@ -121,8 +122,11 @@ class Senders:
         device.take(Asked(ASKER, "override", fields))
 
     def _overrides(self, device: SimDevice, at: str) -> None:
-        """What others have there may end in their trashes, and what they deleted may be back."""
+        """What others have there may end in their trashes, and what they deleted may be back. Its
+        index says what it has, also while its disk is away."""
         ledger, here = self._ledger, dict(device.hands.tree())
+        with device.reading() as reader:
+            alive = {path_of_key(key) for key, _ in reader.alive_after(b"", MANY)}
         for other in self._world.devices.values():
             for path, inode in other.hands.tree() if other is not device else ():
                 if not is_within(path, at) and at:
@@ -134,9 +138,9 @@ class Senders:
                     value = ledger.values[content]
                     value.replaced = value.replaced or f"overridden by {device.name}"
         for delete in (*ledger.deletes, *ledger.bare_deletes):
-            if not delete.excused and delete.path in here:
+            if not delete.excused and delete.path in here.keys() | alive:
                 delete.excused = f"{device.name} overrode it"
-        ledger.folders = [each for each in ledger.folders if each[2] not in here]
+        ledger.folders = [each for each in ledger.folders if each[2] not in here.keys() | alive]
 
 
 SENDING: Final[dict[str, Callable[[Senders, SimDevice, random.Random], str]]] = {
