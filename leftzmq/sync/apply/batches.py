@@ -329,7 +329,9 @@ class Batches:
         published, or deleted by a later delete. Our version must not rank below that delete. Nor
         does a directory go that others have again, above the delete: what is to come into it may
         lie in it already. That would keep the directory there, and would wait for it. Nor does a
-        file of rules whose folder stays."""
+        file of rules whose folder stays, nor what is ignored by now."""
+        if found.old is not None and not self._index_view.keeps(path, found.old.key.kind):
+            return False
         winner, gone = self._resolver.winner_of(path), found.entry
         is_folder = winner is not None and winner.kind is gone.kind is Kind.DIRECTORY
         if winner is not None and is_folder and winner.rank > gone.rank:

@@ -524,3 +524,18 @@ def test_what_others_do_not_agree_about_stays_as_it_is(
     (copy,) = copies(a)
     quiet(mesh)
     assert text(a, copy) == b"of a" and text(a, "d/x") == b"of b" and c.tree() == a.tree()
+
+
+def test_what_is_ignored_by_now_is_not_removed_by_a_revert(mesh: Mesh, c: Device) -> None:
+    c.write("d/c/x", b"of c")
+    quiet(mesh, "d", "d/c", "d/c/x")
+    held = Held(c, Apply)
+    give_up(c, "d/c")
+    mesh.settle(1.0)
+    first = held.take(Apply)
+    c.take(LocalRulesSet(FOLDER, ("c/",), True, ()))
+    mesh.settle(1.0)
+    mesh.submit(c, first)
+    del c.do  # type: ignore[attr-defined]
+    quiet(mesh, "d")
+    assert (c.share / "d/c").is_dir(), "what was begun before is over, and its folder is ignored"
