@@ -169,9 +169,12 @@ class Witness:
             if wanted_by(device).wants(entry.path, entry.kind):
                 continue
             ours = device.folder.index_view.ours(entry.path)
-            # A folder that others deleted, and that stayed for what is ignored in it, lies here.
-            is_shell = ours is not None and ours.entry.deleted and ours.scan is not None
-            if ours is None or (ours.entry.deleted and not is_shell):
+            # A folder that others deleted, and that stayed for what is ignored in it, lies here. And
+            # where a revert removed something, what others have comes in its place.
+            is_here = ours is not None and (
+                not ours.entry.deleted or ours.scan is not None or ours.entry.is_private
+            )
+            if not is_here:
                 raise Broken("fetched", f"{device.name} fetches {entry.path}, which is not wanted")
 
     def _look_after(self, device: SimDevice) -> None:
