@@ -169,8 +169,8 @@ class Witness:
             if wanted_by(device).wants(entry.path, entry.kind):
                 continue
             ours = device.folder.index_view.ours(entry.path)
-            # A folder that others deleted, and that stayed for what is ignored in it, lies here. And
-            # where a revert removed something, what others have comes in its place.
+            # A folder that others deleted, and that stayed for what is ignored in it, lies here.
+            # And where a revert removed something, what others have comes in its place.
             is_here = ours is not None and (
                 not ours.entry.deleted or ours.scan is not None or ours.entry.is_private
             )
