@@ -74,3 +74,28 @@ def test_a_folder_that_was_shared_is_set_by_a_command(stage: Stage, tmp_path: Pa
     for words in (("music", "mode=take"), ("music", "mode"), ("share", "mode=send"), ("no", "x=1")):
         code, text = run(a, "folders", "set", *words)
         assert code != 0 and text.startswith("leftzmq: "), (words, text)
+
+
+def test_what_it_lost_comes_back_when_its_user_says_so(stage: Stage) -> None:
+    a, b = stage.actors
+    for number in range(120):
+        write(a, f"f{number}", str(number))
+    configure(a, 'mode = "send"\n')
+    for actor in (a, b):
+        actor.start()
+    assert comes(b, "f119", "119") and run(a, "wait", "--timeout", "30")[0] == 0
+    for number in range(120):
+        (a.share / f"f{number}").unlink(missing_ok=True)
+    assert wait_until(lambda: "held back" in run(a, "status")[1].replace("\n", " "), 60.0)
+    assert run(a, "revert")[0] == 0
+    # Up to a tenth goes before it is a wave.
+    assert wait_until(lambda: len(list(a.share.glob("f*"))) >= 108, DEADLINE_S)
+    names = {path.name for path in b.share.glob("f*")}
+    assert wait_until(lambda: {path.name for path in a.share.glob("f*")} == names, DEADLINE_S)
+
+    write(b, "new", "of B")
+    assert run(b, "wait", "--timeout", "30")[0] == 0 and not (a.share / "new").exists()
+    assert run(a, "get", "new")[0] == 0 and comes(a, "new", "of B")
+    some = min(names)
+    assert run(a, "drop", some)[0] == 0 and not (a.share / some).exists()
+    assert run(a, "get", some)[0] == 0 and comes(a, some, some[1:])
