@@ -199,7 +199,9 @@ class Witness:
             value = self._ledger.values.get(content)
             if value is None or value.ended or self._is_elsewhere(device, content):
                 return
-            if self._is_on_a_clone(content):
+            if self._was_taken_by_a_receiver(content):
+                value.ended = "who only receives took its last copy away before its agent looked"
+            elif self._is_on_a_clone(content):
                 value.ended = "its last copy went with the clone that had said that it keeps it"
             elif not self._is_elsewhere_rotten(device, content):
                 raise Broken("dropped", f"{device.name} let go of {content}, which nobody else has")
@@ -256,6 +258,12 @@ class Witness:
     def _is_elsewhere_rotten(self, device: SimDevice, content: Content) -> bool:
         """A known gap: a bit turned in the other copy, and nobody has read it since."""
         return any(content in self._before_bits_turned(each) for each in self._others_have(device))
+
+    def _was_taken_by_a_receiver(self, content: Content) -> bool:
+        """What its user takes away there is a delete for nobody else. Its agent had not looked when
+        it confirmed that it keeps this, or another device drops it right after."""
+        deletes = (each for each in self._ledger.deletes if each.content == content)
+        return any(each.device in self._ledger.receivers for each in deletes)
 
     def _is_on_a_clone(self, content: Content) -> bool:
         """A known gap: two machines that run with one key speak for each other, until somebody sees
