@@ -186,9 +186,10 @@ class Keeping:
         above = folders_above(path)
         rules = [join(folder, name) for folder in above for name in (LEFTIGNORE, GITIGNORE)]
         near = [path, *above, *rules]
-        judged = {each: self._index_view.judge_anew(each) for each in near}
-        only_sends = not self._index_view.takes  # what differed may come now, by the same rules
-        changed = [at for at in near if only_sends or judged[at] is KeepingChange.KEPT]
+        view = self._index_view
+        judged = [(each, view.judge_anew(each)) for each in near]
+        # Where the folder only sends, what differed may come now, by the same rules.
+        changed = [at for at, how in judged if how is KeepingChange.KEPT or not view.takes]
         self._judge(path)
         out: Outputs = [PathsReconsidered(self._folder, tuple(changed))] if changed else []
         if self._index_view.base(path) is not None:

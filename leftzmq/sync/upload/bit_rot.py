@@ -111,9 +111,9 @@ class BitRot:
         """Return whether a reachable device has this version, or a later one that may be taken."""
         others = self._index_view.reach & ~OURS
         ranks = [row.entry.rank for row in self._index_view.rows(path) if row.holders & others]
-        if not self._index_view.takes:
-            return ours.entry.rank in ranks
-        return max(ranks, default=ours.entry.rank[:0]) >= ours.entry.rank
+        if self._index_view.takes:
+            return any(rank >= ours.entry.rank for rank in ranks)
+        return ours.entry.rank in ranks
 
     def _show(self, bad: BytesChecked, what: str) -> Outputs:
         said = f"{bad.why}; {what}" if bad.why else what
