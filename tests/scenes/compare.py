@@ -28,13 +28,17 @@ def tree_of(share: Path) -> Tree:
 
 
 def _what(path: Path) -> tuple[object, ...]:
-    if path.is_symlink():
-        return ("link", os.readlink(path))
-    if path.is_dir():
-        return ("folder",)
-    stat = path.stat()
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        if path.is_symlink():
+            return ("link", os.readlink(path))
+        if path.is_dir():
+            return ("folder",)
+        stat = path.stat()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        # An agent took it away after it was listed: no tree is equal to this one.
+        return ("gone meanwhile", object())
     return ("file", stat.st_mtime_ns, bool(stat.st_mode & 0o100), stat.st_size, digest)
 
 
