@@ -408,14 +408,16 @@ class Witness:
     def _was_put_amid(self, device: SimDevice, path: str, kind: Kind) -> bool:
         """Whether it is, or lies in, a folder that a user put in the place of a file in the very
         instant in which a job replaces that file. Names are exchanged, or moved, first, and looked
-        at after that: the folder gets its name back."""
+        at after that: the folder gets its name back, also from that of the conflict copy."""
         job = device.job
         if not isinstance(job, Apply) or self._amid.get(device.name) is not job:
             return False
         of_files = [
-            operation.path
+            at
             for operation in job.operations
             if operation.old is not None and operation.old.key.kind is not Kind.DIRECTORY
+            for at in (operation.path, operation.copy_to)
+            if at is not None
         ]
         is_folder = kind is Kind.DIRECTORY
         return any(is_below(path, at) or (is_folder and path == at) for at in of_files)

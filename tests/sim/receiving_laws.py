@@ -307,7 +307,9 @@ class Witness:
 
     def handled(self, device: SimDevice) -> None:
         receives = not device.waits and device.folder.mode is FolderMode.RECEIVE
-        if receives and device.store.heads.chain:  # else its share could not be opened yet
+        # Where it did not begin (its share cannot be opened, or the device was removed) the last
+        # life is one before that, in which the folder may have synced both ways (seed 74020216).
+        if receives and device.folder.stopped is None and device.store.heads.chain:
             self._lives.add(device.store.heads.life)
 
     def sent(self, device: SimDevice, to: DeviceKey | None, message: Message) -> None:

@@ -97,6 +97,8 @@ def _not_kept(known: PathKnown) -> Because | None:
         return _not_kept_kind(known, told.entry.kind)
     if known.is_here or is_live:
         return None
+    if known.passed_over is not None:
+        return _not_kept_kind(known, known.passed_over.entry.kind)
     if lies in KINDS:
         return _ignored(known, known.folder.keeping.why_not(known.path, KINDS[lies]))
     if lies is Lying.OTHER:

@@ -85,6 +85,18 @@ class PathKnown:
         return max(rows, key=lambda row: row.entry.rank, default=None)
 
     @cached_property
+    def passed_over(self) -> Row | None:
+        """The highest version of something live that others have and that we do not keep, if we
+        know of no delete of it that we pass on: what somebody else did reaches them by another way
+        or not at all."""
+        told = [row for row in self.view.told_rows(self.path) if row.apart]
+        live = [row for row in told if not (row.entry.deleted or row.entry.is_private)]
+        ours = self.winner
+        if ours is not None:
+            live = [row for row in live if not row.entry.seen_by(ours.entry)]
+        return max(live, key=lambda row: row.entry.rank, default=None)
+
+    @cached_property
     def winner(self) -> Row | None:
         """The version that is to be here: the highest one that counts."""
         return best_of(self.view.rows(self.path), ANYBODY)

@@ -321,6 +321,28 @@ def test_what_only_does_not_name_is_not_fetched_and_passed_over_there(
     assert why(a, "far/x", "B") is WhyNot.PASSED_OVER
 
 
+def test_what_one_still_has_and_another_one_deleted_is_not_fetched(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """B is between the two, and passes nothing on of what it does not keep (seed 76000240)."""
+    c = mesh.devices["C"]
+    rules(b, only=("near",))
+    a.write("far", b"A's")
+    quiet(mesh)
+    mesh.cut.add(frozenset("AC"))
+    for device in (a, c):
+        device.kill()
+        device.start()
+    quiet(mesh)
+    a.write("far", b"A's again")
+    a.scan()
+    mesh.settle(60)
+    (c.share / "far").unlink()
+    quiet(mesh)
+    assert (a.share / "far").exists() and not (c.share / "far").exists()
+    assert why(b, "far") is WhyNot.NOT_FETCHED
+
+
 def test_what_was_dropped(mesh: Mesh, a: Device, b: Device) -> None:
     a.write("x", b"A's")
     quiet(mesh)
