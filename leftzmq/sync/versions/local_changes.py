@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
 from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
-from leftzmq.sync.versions.withheld import NOTHING_TOLD
+from leftzmq.sync.versions.withheld import NOTHING_TOLD, REPLACED
 from leftzmq.tree.entry import (
     Entry,
     Kind,
@@ -119,7 +119,10 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     rows = index_view.rows(path)
     ours = ours_of(rows)
     index_view.unsure.discard(path)
+    held = index_view.held.at(path)
     index_view.held.release(path)
+    if ours is None and held is not None and held.why in REPLACED:
+        index_view.nothing_lies(path)
     index_view.begun_is_over(path)
     index_view.drop_base(path)
     index_view.given_up.pop(path, None)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.sync.facts import Asked, LocalRulesSet
+from leftzmq.sync.facts import Asked, LocalRulesSet, PathsTouched, Touch
 from leftzmq.sync.link import Link
 from leftzmq.sync.scan.keeping import ROWS_A_TURN
 from leftzmq.sync.versions.counters import Counters
+from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.wire.messages import Get, Message
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import FOLDER
@@ -118,6 +119,26 @@ def test_what_is_not_wanted_from_now_on_is_not_begun_before_its_row_is_judged(
     assert begun == [wanted]
     quiet(mesh)
     assert names(b) == {wanted}
+
+
+def test_a_rotten_file_that_its_user_removes_before_it_is_back_stays_away(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """It is healed as long as it lies there, and is not wanted when it does not (seed 74013822)."""
+    a.write("x", b"A's")
+    quiet(mesh)
+    only(mesh, b, "new")
+    ours = b.folder.index_view.ours("x")
+    assert ours is not None
+    go_on = b.folder.applier.go_on
+    b.folder.applier.go_on = lambda now: []  # type: ignore[method-assign]
+    assert b.folder._resolver.unhave("x", ours.scan, WhyWithheld.ROTTEN)
+    (b.share / "x").unlink()
+    b.take(PathsTouched(FOLDER, (("x", Touch.GONE),)))
+    mesh.settle()
+    b.folder.applier.go_on = go_on  # type: ignore[method-assign]
+    quiet(mesh)
+    assert names(b) == set() and names(a) == {"x"}
 
 
 def test_get_fetches_and_stays_over_a_start(mesh: Mesh, a: Device, b: Device) -> None:
