@@ -895,3 +895,24 @@ def test_rules_stay_with_a_folder_in_which_something_was_told_meanwhile(
     assert names(b) == names(a) | {"proj/node_modules", "proj/node_modules/one"}
     quiet(mesh)
     assert not (a.share / "proj/node_modules").exists()
+
+
+def test_a_folder_with_rules_that_nobody_deleted_is_no_shell(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Its delete is known, and its own row is not: the index was lost. What others are told below
+    it would wait for it for ever (seed 77000044)."""
+    a.write("d/f", b"f")
+    quiet(mesh)
+    b.kill()
+    shutil.rmtree(a.share / "d")
+    quiet(mesh)
+    shutil.rmtree(b.share / "d")
+    rules(b, "x", path="d/.leftignore")
+    b.write("d/x", b"ignored")
+    for file in b.state.glob("index.db*"):
+        file.unlink()
+    b.start_and_walk_last()
+    quiet(mesh)
+    assert names(a) == {"d", "d/.leftignore"}
+    assert names(b) == {"d", "d/.leftignore", "d/x"}
