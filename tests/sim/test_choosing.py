@@ -171,3 +171,22 @@ def test_a_file_that_is_made_anew_where_it_was_dropped_replaces_the_old_one(
         street.judge()
     street.witness._let_go = let_go
     street.judge()
+
+
+def test_so_does_a_file_that_is_made_where_a_folder_was_dropped(street: ChoosingStreet) -> None:
+    """A known gap. What is in the folder would keep it."""
+    street.users._make_folder(street.b, "b")
+    street.b.touched()
+    street.settle()
+    street.choosers._drop(street.b, "b")
+    street.settle()
+    drops, street.choosers.drops = street.choosers.drops, []
+    street.write(street.b, "b", "three")
+    street.settle()
+    street.judge()
+    tree = laws.tree_of(street.a)
+    with pytest.raises(laws.Broken, match="I2 folder"):
+        laws.no_folder_lost(street.world, street.ledger, tree)
+    street.choosers.drops = drops
+    street.judge()
+    laws.no_folder_lost(street.world, street.ledger, tree)
