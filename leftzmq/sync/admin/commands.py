@@ -272,7 +272,8 @@ def bad_path(fact: Asked) -> Outputs:
             if _text(fact, key):
                 check_path(_text(fact, key))
         except Refused as refused:
-            return [declined(fact.asker, refused.refusal.value, _text(fact, key))]
+            do = _RELATIVE if refused.refusal in _NO_NAME else ""
+            return [declined(fact.asker, refused.refusal.value, _text(fact, key), do)]
     return []
 
 

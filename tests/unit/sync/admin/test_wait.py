@@ -124,6 +124,8 @@ def test_names_and_folders_that_do_not_exist_are_said_at_once(mesh: Mesh) -> Non
     ):
         answer = waits(mesh, a, seconds=0.1, **fields)
         assert words in answer["declined"]["what"]
+        is_path = "path" in fields
+        assert ("as it is in the folder" in answer["declined"]["do"]) is is_path
 
 
 def test_a_peer_without_a_key_is_never_waited_for_in_vain_without_a_word(mesh: Mesh) -> None:
