@@ -223,7 +223,7 @@ def _to_come(known: PathKnown) -> Because | None:
         return _leaps(known)
     entry, folder = winner.entry, known.folder
     if not known.view.may_take(entry, known.ours):
-        return because(WhyNot.SENDS_ONLY, path=known.path, by=known.by(entry))
+        return because(WhyNot.SENDS_ONLY, path=known.path, by=known.changed_by(entry))
     other = folder.applier.spelled_otherwise(known.path)
     if other:
         return because(WhyNot.NAME_CLASH, path=known.path, detail=f" (here is {other})")

@@ -22,7 +22,7 @@ from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.sync.versions.index_view import OURS
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import folders_above
-from leftzmq.tree.version import DEVICE_MARK_BYTES, PRIVATE, device_letters
+from leftzmq.tree.version import DEVICE_MARK_BYTES, PRIVATE, Life, device_letters
 
 KINDS: Final = {
     Lying.FILE: Kind.FILE,
@@ -138,13 +138,23 @@ class PathKnown:
 
     def by(self, entry: Entry) -> str:
         """The name of the device that made a version, or the letters that stand for it."""
-        if entry.writer == PRIVATE:
+        return self._name_of(entry.writer)
+
+    def changed_by(self, entry: Entry) -> str:
+        """Likewise, of the device that made what we lack: the version, or its mode alone."""
+        ours, mode = self.ours, entry.permissions
+        if ours is not None and mode is not None and ours.entry.with_register(mode) == entry:
+            return self._name_of(mode.writer)
+        return self.by(entry)
+
+    def _name_of(self, life: Life) -> str:
+        if life == PRIVATE:
             return self._our_name
         names: Mapping[bytes, str] = {device_mark(peer.key): peer.name for peer in self.members} | {
             device_mark(self.folder.device): self._our_name
         }
-        mark = entry.writer[:DEVICE_MARK_BYTES]
-        return names.get(mark, f"the device {device_letters(entry.writer)}")
+        mark = life[:DEVICE_MARK_BYTES]
+        return names.get(mark, f"the device {device_letters(life)}")
 
     def since(self, entry: Entry) -> float | None:
         """When a version was made (unix seconds); None: a folder's says nothing of that."""

@@ -400,6 +400,13 @@ def test_a_device_that_only_sends_has_something_else(tmp_path: Path) -> None:
     said = ask(a, "x")
     assert (said["reason"], said["by"]) == (WhyNot.SENDS_ONLY.word, "B")
     assert why(b, "x", "A") is WhyNot.PASSED_OVER
+    a.write("y", b"A's")
+    quiet(mesh)
+    (b.share / "y").chmod(0o600)
+    b.scan()
+    mesh.settle(5)
+    said = ask(a, "y")
+    assert said["text"] == "B changed it, and this device only sends the folder", "its mode alone"
 
 
 def test_what_was_changed_on_a_device_that_only_receives(tmp_path: Path) -> None:
