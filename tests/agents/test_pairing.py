@@ -48,6 +48,8 @@ def test_what_was_learnt_is_shown_with_where_it_comes_from(a: Machine, b: Machin
     (peer,) = b.json("peers")["peers"]
     assert peer["name"] == "alpha" and peer["connected"] and peer["origin"] == "by an invitation"
     assert peer["addresses"] == [f"tcp://localhost:{a.port}"]
+    told = b.does("peers")
+    assert peer["key"] in told and max(map(len, told.splitlines())) <= 80, told
     (peer,) = a.json("peers")["peers"]
     assert peer["name"] == "beta" and peer["origin"] == "invited by this device"
     (invitation,) = a.json("invite")["invitations"]

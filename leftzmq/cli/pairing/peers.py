@@ -104,19 +104,25 @@ def _print(answer: dict[str, Any], as_json: bool, lines: Iterable[str]) -> int:
 
 def _list_peers(state: Path, options: argparse.Namespace, as_json: bool) -> int:
     answer = ask(state, "peers")
-    rows = [
+    if not answer["peers"]:
+        return _print(answer, as_json, ["no peers yet"])
+    names = [printable(one["name"]) for one in answer["peers"]]
+    parts: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
         (
-            printable(one["name"]),
-            _connection(one),
-            _MODES[one["mode"]],
-            printable(one["origin"]),
-            ", ".join(one["addresses"]) or "it dials this device",
-            one["key"] or "no key",
-        )
-        for one in answer["peers"]
+            ("state", "mode", "comes from"),
+            [(_connection(one), _MODES[one["mode"]], one["origin"]) for one in answer["peers"]],
+        ),
+        (
+            ("addresses",),
+            [(", ".join(one["addresses"]) or "it dials this device",) for one in answer["peers"]],
+        ),
+        (("key",), [(one["key"] or "no key",) for one in answer["peers"]]),
     ]
-    head = ("device", "state", "mode", "comes from", "addresses", "key")
-    return _print(answer, as_json, [columns(head, rows).rstrip()] if rows else ["no peers yet"])
+    shown = (
+        columns(("device", *head), [(name, *row) for name, row in zip(names, rows, strict=True)])
+        for head, rows in parts
+    )
+    return _print(answer, as_json, ["\n".join(shown).rstrip()])
 
 
 def _connection(peer: dict[str, Any]) -> str:

@@ -65,7 +65,7 @@ def pause(options: argparse.Namespace) -> int:
             until = "it is resumed" if one.until is None else local_time(one.until)
             print(f"{kind} {printable(one.name)} is paused until {until}")
     if not answer.folders and not answer.peers:
-        print("nothing is paused")
+        print("nothing is paused now")
     return 0
 
 
