@@ -52,6 +52,7 @@ HOST = "127.0.0.1"
 NO_LIFE = Life(bytes(12))
 PAGE_ENTRIES = 100
 MTIME_NS = 1_600_000_000_000_000_000
+_SUBSCRIBES = b"\x01"
 
 Answer = Callable[["Stranger", Get], list[bytes] | None]
 """Returns the frames that answer a get; None: silence."""
@@ -170,7 +171,9 @@ class Stranger:
         subscribers."""
         before = len(self.entries)
         self.entries += entries
-        page = self.page(self.entries[before:], before)
+        self._tell(self.page(self.entries[before:], before))
+
+    def _tell(self, page: Page) -> None:
         self._bound[Socket.NEWS].send_multipart([NEWS_TOPIC, self.news(page)], zmq.DONTWAIT)
 
     def page(self, entries: list[Entry], after: int, *, whole: bool = False) -> Page:
@@ -236,8 +239,11 @@ class Stranger:
                     if came is self._bound[kind]:
                         self._routes[kind] = frames.pop(0)
                     self._hear(kind, came, frames)
-        while _take(self._bound[Socket.NEWS]) is not None:
-            self._routes[Socket.NEWS] = b""  # a subscription
+        while (frames := _take(self._bound[Socket.NEWS])) is not None:
+            self._routes[Socket.NEWS] = b""
+            if self.entries and frames[0].startswith(_SUBSCRIBES):
+                # As an agent does: who comes late hears how far we are, and asks for the rest.
+                self._tell(self.page([], len(self.entries)))
 
     def _hear(self, kind: Socket, came: zmq.Socket[bytes], frames: list[bytes]) -> None:
         try:
