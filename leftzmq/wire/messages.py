@@ -59,7 +59,7 @@ class Capability(StrEnum):
     sent what belongs to a capability that it did not name."""
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
-    DONE = "done"  # Done: how far the sender is done with the receiver's index
+    DONE = "done_at"  # Done: how far the sender is done with the receiver's index
     GIVING = "giving"  # Giving: how much the sender gives a second
     WITHDRAWN = "withdrawn"  # pages may say that a path is kept no more (WirePage.withdrawn)
     READING = "reading"  # Reading: the sender has not read all of a folder yet
@@ -218,11 +218,14 @@ class Giving(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
 class Done(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=14):
     """control: the sender is done with the receiver's index of the folder, up to `until` of `life`.
     Each version in it was taken, or replaced by a later one, or is of a path that the sender does
-    not keep."""
+    not keep. own_life, own: how far the sender's own index was then; who let go of something by
+    then has said so at or before that."""
 
     tag: Bytes16
     life: Bytes12
     until: Sequence
+    own_life: Bytes12
+    own: Sequence
 
 
 class FolderReport(Struct, frozen=True, array_like=True):

@@ -125,9 +125,10 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         "930dc3ce0007a120",
     ),
     (
-        Done(TAG, bytes(range(12)), 2**32),
+        Done(TAG, bytes(range(12)), 2**32, bytes(range(12, 24)), 7),
         Socket.CONTROL,
-        "940ec410000102030405060708090a0b0c0d0e0fc40c000102030405060708090a0bcf0000000100000000",
+        "960ec410000102030405060708090a0b0c0d0e0fc40c000102030405060708090a0bcf0000000100000000"
+        "c40c0c0d0e0f101112131415161707",
     ),
     (
         Report(

@@ -184,7 +184,7 @@ class LettingGo:
             for path, going in self._going.items()
             if is_said
             and any(
-                self._acknowledged.until(device) >= self._sequence
+                self._acknowledged.confirms(device, self._sequence)
                 for device in self._holders(going.row)
             )
         }

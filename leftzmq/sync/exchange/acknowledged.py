@@ -52,7 +52,7 @@ class Acknowledged:
         self._told: dict[DeviceKey, Until] = {}
         self._owed: set[DeviceKey] = set()  # they withdrew something, and may wait for our word
         self._rests_until, self._waits = 0.0, False
-        self._said: dict[DeviceKey, Until] = {}
+        self._said: dict[DeviceKey, Done] = {}
         self._lives: dict[DeviceKey, Life] = {}  # of those that greeted
 
     def on_done(self, device: DeviceKey, done: Done) -> Outputs:
@@ -60,7 +60,7 @@ class Acknowledged:
         said so before, over its other link, or of an index that we had before."""
         if done.life != self._index_view.store.heads.life or done.until < self.until(device):
             return []
-        self._said[device] = (Life(done.life), done.until)
+        self._said[device] = done
         self._index_view.peer_counts.changed = True  # who is behind is counted anew
         return []
 
@@ -86,8 +86,17 @@ class Acknowledged:
     def until(self, device: DeviceKey) -> int:
         """The sequence of our index up to which the device is done with it; 0: it said nothing, or
         said it of another life."""
-        life, until = self._said.get(device, (None, 0))
-        return until if life == self._index_view.store.heads.life else 0
+        said = self._said.get(device)
+        return said.until if said and said.life == self._index_view.store.heads.life else 0
+
+    def confirms(self, device: DeviceKey, sequence: int) -> bool:
+        """Whether the device has heard what we told under this sequence, and we have heard all that
+        it had told by the time it said so. What its index says that it has it still had then: it
+        cannot have let go of it before in a message that was lost, or overtaken by its word."""
+        if self.until(device) < sequence:
+            return False
+        said, head = self._said[device], self._index_view.store.heads.head_of(device)
+        return head.life == said.own_life and head.head >= said.own
 
     def passed_over(self, device: DeviceKey) -> Lack:
         """What we have and the device passed over. Nothing, as long as it is not done with all."""
@@ -120,5 +129,7 @@ class Acknowledged:
                 self._told[device] = until
                 self._owed.discard(device)
                 self._rests_until = now + DONE_REST_S
-                out.append(Send(link, Done(self._tag, head.life, head.head)))
+                own = view.store.heads
+                done = Done(self._tag, head.life, head.head, own.life, own.sequence)
+                out.append(Send(link, done))
         return out

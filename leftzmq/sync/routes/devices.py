@@ -168,7 +168,12 @@ class DeviceRoutes(Struct, frozen=True):
         out = self.peers.overheard(fact.link, now)
         if folder.stopped is not None:
             return out
-        return [*out, *folder.within(lambda: folder.index_client.on_page_arrived(fact, now))]
+
+        def arrives() -> Outputs:
+            taken = folder.index_client.on_page_arrived(fact, now)
+            return [*taken, *folder.letting_go.go_on(now)]  # which may wait for this page
+
+        return [*out, *folder.within(arrives)]
 
     @property
     def _running(self) -> list[Folder]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.sync.facts import Asked, LocalRulesSet, PathsTouched, Touch
+from leftzmq.sync.facts import Asked, Fact, LocalRulesSet, PageArrived, PathsTouched, Touch
 from leftzmq.sync.link import Link
 from leftzmq.sync.scan.keeping import ROWS_A_TURN
 from leftzmq.sync.versions.counters import Counters
@@ -345,3 +345,33 @@ def test_what_is_ignored_from_now_on_is_let_go_no_more(
     b.take(LocalRulesSet(FOLDER, ("x",), True, ()))
     mesh.settle(60)
     assert names(b) == {"d", "d/x"}
+
+
+def test_the_last_copy_stays_though_its_last_holder_has_not_heard_of_another_drop(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """All three drop it, one after the other, and A's news do not reach B (seed 77030728). What A
+    says to B directly overtakes them: A is done with B's withdrawal, and B still believes that A
+    has a copy."""
+    c = mesh.devices["C"]
+    a.write("x", b"the only one")
+    quiet(mesh)
+    take = mesh._take
+
+    def all_but_a_s_news(receiver: Device, fact: Fact | None) -> None:
+        is_news = isinstance(fact, PageArrived) and fact.page.device == a.key
+        if receiver is not b or not is_news:
+            take(receiver, fact)
+
+    mesh._take = all_but_a_s_news  # type: ignore[method-assign]
+    for device in (a, c):
+        assert mesh.ask(device, "drop", path="x")["dropped"] == 1
+        mesh.settle(2.0)
+    assert b.folder.store.heads.head_of(a.key).mask & b.folder.index_view.all_rows("x")[0].holders
+    b.take(Asked(b"x", "drop", {"path": "x"}))
+    mesh.settle(2.0)
+    mesh._take = take  # type: ignore[method-assign]
+    mesh.settle(60.0)
+    assert (b.share / "x").read_bytes() == b"the only one"
+    (answer,) = b.answers[-1:]
+    assert (answer["dropped"], answer["stayed"]) == (0, 1)

@@ -62,7 +62,7 @@ EACH: list[Message] = [
     Reading(TAG, 0),
     Giving(True, 1),
     Report("9", 0, "connected", "", []),
-    Done(TAG, bytes(12), 0),
+    Done(TAG, bytes(12), 0, bytes(12), 0),
     Get(1, TAG, [ID], []),
     Chunks(1, TAG, [Part(ID, 5)], []),
 ]

@@ -90,7 +90,7 @@ class Orders:
             "reading": Reading(tag, 0),
             "giving": Giving(True, 0),
             "report": Report("9", 0, "connected", "", [FolderReport(tag, "idle", None)]),
-            "done": Done(tag, NO_LIFE, 0),
+            "done": Done(tag, NO_LIFE, 0, NO_LIFE, 0),
         }
         bulk: dict[str, Message] = {"open": Open(VERSION), "get": Get(1, tag, [ID], [])}
         found: dict[str, Callable[[], Fact]] = {}

@@ -89,5 +89,7 @@ def test_a_device_that_is_done_with_more_stays_so(mesh: Mesh, a: Device, b: Devi
     assert acknowledged.until(b.key) == last.until
     acknowledged.on_done(b.key, first)
     assert acknowledged.until(b.key) == last.until
-    acknowledged.on_done(b.key, Done(last.tag, b"another life", last.until + 1))
+    acknowledged.on_done(
+        b.key, Done(last.tag, b"another life", last.until + 1, last.own_life, last.own)
+    )
     assert acknowledged.until(b.key) == last.until
