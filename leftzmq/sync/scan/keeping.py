@@ -194,6 +194,7 @@ class Keeping:
         out: Outputs = [PathsReconsidered(self._folder, tuple(changed))] if changed else []
         if self._index_view.base(path) is not None:
             out.append(RescanWanted(self._folder, (path,)))  # a look tells what became of it
+            self._owes_looks = True  # also after a start, if the folder ends before that look
         return out
 
     def let_go(self, path: str) -> Outputs:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.sync.facts import Asked, Fact, LocalRulesSet, PageArrived, PathsTouched, Touch
+from leftzmq.sync.facts import (
+    Asked,
+    Fact,
+    LocalRulesSet,
+    PageArrived,
+    PathsTouched,
+    TimePassed,
+    Touch,
+)
 from leftzmq.sync.link import Link
 from leftzmq.sync.scan.keeping import ROWS_A_TURN
 from leftzmq.sync.versions.counters import Counters
@@ -345,6 +353,23 @@ def test_what_is_ignored_from_now_on_is_let_go_no_more(
     b.take(LocalRulesSet(FOLDER, ("x",), True, ()))
     mesh.settle(60)
     assert names(b) == {"d", "d/x"}
+
+
+def test_what_is_got_while_it_is_dropped_comes_though_the_agent_ends_before_its_look(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Its user had removed it meanwhile, and a look is to tell that (seed 77031261)."""
+    a.write("x", b"A's")
+    quiet(mesh)
+    b.handle(Asked(b"x", "drop", {"path": "x"}))
+    (b.share / "x").unlink()
+    b.handle(Asked(b"x", "get", {"path": "x"}))
+    for _ in range(3):
+        b.handle(TimePassed())
+    b.kill()
+    b.start()
+    quiet(mesh)
+    assert names(b) == {"x"}
 
 
 def test_the_last_copy_stays_though_its_last_holder_has_not_heard_of_another_drop(
