@@ -20,13 +20,13 @@ from typing import Final
 
 from leftzmq.disk.scan.sighting import RulesRead, Sighting
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.index.rows import ours_of
+from leftzmq.index.rows import Row, ours_of
 from leftzmq.sync.actions import Outputs, Tell, WatchAnew
 from leftzmq.sync.facts import LocalRulesSet, PathsReconsidered, RescanWanted
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.much_ignored import MuchIgnored, TakenOut
 from leftzmq.sync.versions.index_view import IndexView, KeepingChange
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Kind, Observed
 from leftzmq.tree.ignoring.rule_file import (
     GITIGNORE,
     LEFTIGNORE,
@@ -146,7 +146,8 @@ class Keeping:
 
     def may_tell(self, seen: Sighting) -> bool:
         """Whether what a look saw may become a version of ours. What is new below a file of rules
-        that cannot be read may not: nobody knows whether it was to be ignored."""
+        that cannot be read may not: nobody knows whether it was to be ignored. What others have as
+        well is not new."""
         key = seen.key
         if key is None or not seen.path:
             return True
@@ -158,8 +159,9 @@ class Keeping:
             return True
         if is_rule_file(seen.path) and parent_of(closed.file) == folder:
             return True  # itself it hides from nobody: others may mend it
-        known = ours_of(self._index_view.rows(seen.path)) or self._index_view.base(seen.path)
-        return known is not None
+        rows = self._index_view.rows(seen.path)
+        known = ours_of(rows) or self._index_view.base(seen.path)
+        return known is not None or _is_among(seen.observed, rows)
 
     @property
     def idle(self) -> bool:
@@ -491,6 +493,16 @@ class _Judging:
                     self.watched_files += is_within(path, self._watched)
         self.looks = self.looks or bool(again)
         return [RescanWanted(folder, tuple(again))] if again else []
+
+
+def _is_among(observed: Observed | None, rows: Iterable[Row]) -> bool:
+    """Whether somebody has something with these bytes."""
+    if observed is None:
+        return False
+    what = (observed.kind, observed.content)
+    return any(
+        not row.entry.deleted and (row.entry.kind, row.entry.content) == what for row in rows
+    )
 
 
 def _with_lists(rules: IgnoreRules, local: Sequence[str], *, litter: bool) -> IgnoreRules:

@@ -213,6 +213,25 @@ def test_what_is_new_below_rules_that_cannot_be_read_is_told_to_nobody(
     assert names(b) == {".leftignore", "known", "new"}
 
 
+def test_what_others_have_is_not_new_below_such_rules(mesh: Mesh, a: Device, b: Device) -> None:
+    """B's index is built anew: it was fetched again and again, and could not be put there (seed
+    77004084)."""
+    a.write("d/x", b"1")
+    quiet(mesh)
+    a.write(".leftignore", b"\xff\xfe")
+    mesh.scan_all()
+    mesh.settle()
+    assert names(b) == {".leftignore", "d", "d/x"}
+    b.kill()
+    for file in b.state.glob("index.db*"):
+        file.unlink()
+    b.write("d/other", b"who knows")
+    b.start()
+    mesh.settle(60.0)
+    assert b.folder.index_view.counters.tickets == 0 and b.folder.index_view.counters.files == 2
+    assert names(a) == {".leftignore", "d", "d/x"}
+
+
 def test_rules_that_come_with_a_folder_hold_before_what_is_in_it_is_told(
     mesh: Mesh, a: Device, b: Device, tmp_path: Path
 ) -> None:
