@@ -70,13 +70,15 @@ def admit(
     nonce: bytes,
     at: int,
     over: Collection[StatementId] = (),
+    under: StatementId | None = None,
 ) -> Signed:
     """Let a device in; of its name, something is added where a member has that name.
 
     over: the removals of it that this lifts. An invitation lifts roster.removals_of(device) as of
     the moment in which a person made it; who is only known from a config is let in with none.
+    under: one of `lines`; None: the first
     """
-    parent = _full(roster, me)
+    parent = _full(roster, me) if under is None else under
     if who.device == me.device:
         raise RosterError("a device cannot let itself in", who.name)
     if len(over) > MAX_OVER:
@@ -151,6 +153,16 @@ def _remove(
         at += 1
         signed = _sign(roster, me, Removal(parent, device, sorted(keep), at))
     return _said(roster, signed)
+
+
+def lines(roster: Roster, me: Signatory) -> list[StatementId]:
+    """Return the admissions under which we may let somebody in: of those that let us in, one for
+    each root from which they come. What hangs on one root alone is nothing for who begins at
+    another one, where the founder of the first is removed."""
+    found: dict[StatementId, StatementId] = {}
+    for id in (_full(roster, me), *roster.judgement.live[me.device]):
+        found.setdefault(roster.root_of(id), id)
+    return list(found.values())
 
 
 def may_write(roster: Roster, me: Signatory) -> bool:

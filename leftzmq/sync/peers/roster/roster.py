@@ -431,6 +431,11 @@ class Roster:
             found |= {each: self._signed[each] for each in reversed(line)}
         return [*found.values(), self._signed[id]]
 
+    def root_of(self, id: StatementId) -> StatementId:
+        """Return the root from which an admission comes."""
+        *_, root = self._line_of(id)
+        return root
+
     def _line_of(self, id: bytes) -> Iterator[StatementId]:
         """Yield this admission, and those above it up to its root."""
         while id:

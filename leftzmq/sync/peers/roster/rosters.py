@@ -318,9 +318,13 @@ class Rosters:
         if any(folder.numbers[removal] > known for removal in removals):
             do = "invite it anew"
             raise RosterError("it was removed after the invitation was made", who.name, do)
-        signed = making.admit(roster, self.me, who, self._nonce(), self._at(), removals)
-        self._say(folder, [signed])
-        return signed
+        with self._undone_if_not_kept(folder):
+            signed = [
+                making.admit(roster, self.me, who, self._nonce(), self._at(), removals, line)
+                for line in making.lines(roster, self.me)
+            ]
+            self._say(folder, signed)
+        return signed[0]
 
     def vouch(self, id: str, who: Newcomer) -> None:
         """Make a device a member that a person here wrote into peer.toml or let in before there was

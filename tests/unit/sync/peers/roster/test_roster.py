@@ -376,6 +376,34 @@ def test_a_founder_of_a_second_root_leaves_both_trees_in():
     assert live(one) == "CD"
 
 
+def test_who_is_let_in_under_each_line_is_in_for_all_when_a_founder_is_gone():
+    """A and B founded at once, and let in each other, and C. D begins at A's root, as A let it in
+    (seed 77004239)."""
+    one, other = founded("B", "C", "D"), Roster(FOLDER)
+    making.found(other, device("B").me, "B", NONCE, AT)
+    for letter in "AC":
+        making.admit(other, device("B").me, device(letter).newcomer(), NONCE, AT)
+    ours = Roster(FOLDER, [*one.pins, *other.pins])
+    theirs = Roster(FOLDER, one.pins)
+
+    def hears(roster: Roster, *more: Roster) -> None:
+        for signed in (signed for each in more for signed in each.after()):
+            roster.add(signed, None, 0.0)
+
+    hears(ours, one, other)
+    me, b = device("C").me, device("B")
+    assert len(making.lines(ours, me)) == 2 and live(ours) == "ABCD"
+    keep = [id for id, below in ours.let_in_by(b.key).items() if me.device in below]
+    making.remove(ours, me, b.key, keep, AT)
+    removals = ours.removals_of(b.key)
+    for number, line in enumerate(making.lines(ours, me)):
+        making.admit(ours, me, b.newcomer(), bytes([number]) * 16, AT, removals, line)
+    keep = [id for id, below in ours.let_in_by(device("A").key).items() if below]
+    making.remove(ours, me, device("A").key, keep, AT)
+    hears(theirs, ours)
+    assert live(theirs) == live(ours) == "BCD"
+
+
 def test_a_read_only_member_can_leave_and_do_nothing_else():
     roster = founded("B")
     making.admit(roster, device("A").me, device("C").newcomer("read"), NONCE, AT)
