@@ -212,8 +212,9 @@ class Witness:
     def excuse_made_anew(self) -> None:
         """Known gaps: what a device wrote and dropped, and its user makes anew there, counts as
         seen by who wrote it: the life of one agent has seen all that it wrote. So it is where a
-        file takes the place of a folder that was dropped (seed 77001083). And an index from before
-        a drop takes what was dropped for deleted."""
+        file takes the place of a folder that was dropped (seed 77001083), whoever made that: an
+        agent publishes folders again for what is in them (78201064). And an index from before a
+        drop takes what was dropped for deleted."""
         for dropped, name, path, content in self._let_go:
             value = self._ledger.values.get(content)
             if value is None:
@@ -229,7 +230,7 @@ class Witness:
             name, makers = drop.device.name, self._ledger.made_folders
             made = {at for when, by, at in self._ledger.made if when >= drop.when and by == name}
             anew_at = {at for at in made if not drop.path or is_within(at, drop.path)}
-            self._ledger.gone_folders |= {at for at in anew_at if name in makers.get(at, ())}
+            self._ledger.gone_folders |= anew_at & makers.keys()
 
     def excuse_out_of_reach(self) -> None:
         """In a folder with a roster: what a device let go is in the tree of another one, with which
