@@ -82,8 +82,8 @@ from leftzmq.sync.routes import (
     ShareRoutes,
     TicketRoutes,
 )
-from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
+from leftzmq.sync.upload.rate_told import GivingTold
 from leftzmq.wire.answers.metrics import MetricsShown
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import Capability

@@ -206,7 +206,7 @@ LOOKS: Final = (
         "A bound from the first touch: what is written all the time is taken all the same.",
         (
             Edit(
-                "leftzmq/sync/scan/touched_paths.py",
+                "leftzmq/sync/scan/look_times.py",
                 "        return min(now + rest_s, self.bound)\n",
                 "        return now + rest_s\n",
             ),
@@ -219,7 +219,7 @@ LOOKS: Final = (
         "A touch brings a look nearer, and what was seen before it says nothing of what is now.",
         (
             Edit(
-                "leftzmq/sync/scan/touched_paths.py",
+                "leftzmq/sync/scan/look_times.py",
                 "        self.rest_s = QUIET_S\n",
                 "",
             ),

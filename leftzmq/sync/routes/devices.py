@@ -49,8 +49,8 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.routes.table import Handler, OfLink, Routes
-from leftzmq.sync.upload.giving import GivingTold
 from leftzmq.sync.upload.listener import Listener
+from leftzmq.sync.upload.rate_told import GivingTold
 from leftzmq.wire.messages import (
     Bye,
     Done,

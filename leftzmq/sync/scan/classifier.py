@@ -16,9 +16,9 @@ from leftzmq.sync.actions import Outputs
 from leftzmq.sync.facts import PathsSettled
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.look_queue import LookQueue
+from leftzmq.sync.scan.look_times import QUIET_S, SETTLE_S, TouchedPath
 from leftzmq.sync.scan.pending_deletes import PendingDeletes
 from leftzmq.sync.scan.read_retries import ReadRetries
-from leftzmq.sync.scan.touched_paths import QUIET_S, SETTLE_S, TouchedPath
 from leftzmq.sync.scan.unseen_parts import UnseenParts
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.held_sightings import still_true

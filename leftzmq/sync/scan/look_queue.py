@@ -1,7 +1,8 @@
 """Which paths wait for a look, are looked at or cut, or are to be looked at again; and their locks.
 
-Knows paths, times and locks. Must not know what was seen at a path, nor what it means: `classifier`
-does. One look at a path at a time, and none while somebody else has a lock on it.
+When a path is due is in `look_times`. Knows paths, times and locks. Must not know what was seen at
+a path, nor what it means: `classifier` does. One look at a path at a time, and none while somebody
+else has a lock on it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from leftzmq.config import PATIENCE_S
 from leftzmq.sync.scan.chunking import Cuts
-from leftzmq.sync.scan.touched_paths import EDIT_S, SETTLE_S, TouchedPath, TouchedPaths
+from leftzmq.sync.scan.look_times import EDIT_S, SETTLE_S, TouchedPath, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.ignoring.share_rules import is_rule_file

@@ -38,9 +38,9 @@ from leftzmq.sync.scan.classifier import TRIED_AGAIN, Classifier
 from leftzmq.sync.scan.hard_links import HardLinks, unsettled
 from leftzmq.sync.scan.keeping import Keeping
 from leftzmq.sync.scan.look_queue import LookQueue
+from leftzmq.sync.scan.look_times import QUIET_S
 from leftzmq.sync.scan.mount_polls import MountPolls
 from leftzmq.sync.scan.scan_counts import ScanCounts
-from leftzmq.sync.scan.touched_paths import QUIET_S
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import ID_BYTES, ContentId, Kind, Observed, ScanKey

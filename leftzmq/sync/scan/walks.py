@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from leftzmq.sync.scan.touched_paths import TouchedPaths
+from leftzmq.sync.scan.look_times import TouchedPaths
 
 WALK_PERIOD_S: Final = 3600.0
 SOON_PERIOD_S: Final = 60.0

@@ -15,7 +15,7 @@ from leftzmq.index.store import Store
 from leftzmq.sync.guard.local_deletes import CONFIRM_S, GATHER_MAX_S, LocalDeletes
 from leftzmq.sync.guard.states import GuardState
 from leftzmq.sync.guard.threshold import QUIET_S, Judged, Wave
-from leftzmq.sync.scan.touched_paths import TouchedPaths
+from leftzmq.sync.scan.look_times import TouchedPaths
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import found

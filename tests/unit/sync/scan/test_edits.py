@@ -10,7 +10,7 @@ import pytest
 from leftzmq.disk.fs.real import RealRoot
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.jobs import Look
-from leftzmq.sync.scan.touched_paths import EDIT_S, SETTLE_S
+from leftzmq.sync.scan.look_times import EDIT_S, SETTLE_S
 from tests.helpers.mesh import CountingMesh, Device, Held
 from tests.sim.node import FOLDER
 

@@ -13,7 +13,7 @@ from leftzmq.sync.scan.look_queue import (
     SETTLE_S,
     LookQueue,
 )
-from leftzmq.sync.scan.touched_paths import EDIT_S, TouchedPaths
+from leftzmq.sync.scan.look_times import EDIT_S, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import Kind, ScanKey
 

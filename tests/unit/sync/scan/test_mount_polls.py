@@ -17,9 +17,9 @@ from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch
 from leftzmq.sync.jobs import Look, Looked, Walk, Walked
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.keeping import Keeping
+from leftzmq.sync.scan.look_times import QUIET_S
 from leftzmq.sync.scan.mount_polls import LOOK_PERIOD_S, MOUNTS
 from leftzmq.sync.scan.scheduler import Scheduler
-from leftzmq.sync.scan.touched_paths import QUIET_S
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey

@@ -13,7 +13,7 @@ import pytest
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.jobs import CutSlice, Job, Look
-from leftzmq.sync.scan.touched_paths import EAGER_S
+from leftzmq.sync.scan.look_times import EAGER_S
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import FOLDER, content_id
 

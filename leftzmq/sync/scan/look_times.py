@@ -1,4 +1,5 @@
-"""Paths that were touched and have not settled yet, in the order in which their looks are due.
+"""When each path that was touched is looked at: how long it rests after a close, how patience with
+one that is written again and again grows, and the order in which looks are due.
 
 Knows paths and times. Must not know what was seen at a path, nor whether it may be looked at now.
 """
