@@ -26,6 +26,19 @@ BUGS: Final[tuple[Bug, ...]] = (
         _STORIES,
     ),
     Bug(
+        "a drop counts on a device whose own drop may not have been heard",
+        "The word that it is done may overtake what it let go of before.",
+        (
+            Edit(
+                "leftzmq/sync/exchange/acknowledged.py",
+                "        return head.life == said.own_life and head.head >= said.own\n",
+                "        return True\n",
+            ),
+        ),
+        frozenset(("dropped", "I2", "I2 wanted")),
+        _STORIES,
+    ),
+    Bug(
         "what is wanted again goes on being dropped",
         "A drop is no delete for the others.",
         (

@@ -380,3 +380,30 @@ def test_what_is_to_come_below_an_ignored_spelling_is_not_fetched_again_and_agai
     b.hands.delete("c")
     settle(world)
     all_have(world, {"C": "folder", "C/f": b"1"})
+
+
+def test_what_is_to_come_in_the_place_of_a_shell_is_not_fetched_again_and_again(
+    story: Story,
+) -> None:
+    """A deleted folder stays for what is ignored in it, and others have two spellings of its name
+    (seed 79000144)."""
+    world, a, b, _ = story
+    b.tune_ignore(("x",))
+    a.hands.make_folder("d")
+    settle(world)
+    b.hands.write("d/x", b"B's own")
+    settle(world)
+    a.hands.delete("d")
+    settle(world)
+    for path in "dD":
+        a.hands.write(path, path.encode())
+    settle(world)
+    kinds = {each.path: each.kind for each in b.folder.problems.all()}
+    assert kinds == {"D": ProblemKind.NAME_FOLDS, "d": ProblemKind.IGNORED_IN_THE_WAY}
+    before = world.messages.copy()
+    world.run_until(world.now + 300.0)
+    assert world.messages == before
+    b.hands.delete("d/x")
+    settle(world)
+    (late,) = apart(b)
+    assert contents(b) == {path: path.encode() for path in "dD" if path != late}

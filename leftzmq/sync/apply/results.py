@@ -159,7 +159,7 @@ class Results:
 
     def _other_spelling(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """Another spelling of the path is there. If that spelling is not ours yet, a look is to
-        tell."""
+        tell. Not of a shell: it is known, and each look tries whether it can go, in vain."""
         path, other = outcome.operation.path, outcome.other
         active.give_up_operation()
         if other and self._name_clashes.is_here(other):
@@ -168,7 +168,8 @@ class Results:
             return []
         self._window.put_off(active, now + FULL_RETRY_S)
         out = self._show(path, ProblemKind.NAME_FOLDS, f"here is {other}" if other else "")
-        return [*out, RescanWanted(self._folder, (other,))] if other else out
+        is_known = not other or self._resolver.is_shell(other)
+        return out if is_known else [*out, RescanWanted(self._folder, (other,))]
 
     def _begin_anew(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """The operation begins anew. Its `.lefting` is of no use; or the file has its name, and the
