@@ -31,6 +31,7 @@ PATHS: Final = ("a", "b", "c", "A", "d.txt", "ä", "a/b", "b/a", "c/d.txt", "a/b
 """What `only` names, and get, often."""
 DEEDS_HERE: Final = ("edit", "append", "create", "rename", "delete", "make tree", "swap kind")
 ASKER: Final = b"chooser"
+UNHEARD_S: Final = 8.0  # less than from one heartbeat to the next
 TRIES: Final = 8
 
 
@@ -203,6 +204,27 @@ class Choosers:
                 self._world.after(delay, drop)
         return path
 
+    def drop_in_turn(self, device: SimDevice, chance: random.Random) -> str:
+        """Users of all devices drop the same one after the other, and the last one does not hear
+        the news of the first: they are lost, until a heartbeat shows that (seed 77030728)."""
+        path = self.drop(device, chance)
+        others = [other for other in self._world.devices.values() if other is not device]
+        chance.shuffle(others)
+        unheard = device.name, others[-1].name
+        self._world.wires.unheard.add(unheard)
+        self._world.after(UNHEARD_S, lambda: self._world.wires.unheard.discard(unheard))
+        delay = 0.0
+        for other in others if path else ():
+            delay += chance.choice((0.1, 0.7, 2.0))
+
+            def drop(other: SimDevice = other) -> None:
+                if other.unmounted is None and other.away is None:
+                    self._world.say(other, f"chooses: drop in turn {path}")
+                    self._drop(other, path)
+
+            self._world.after(delay, drop)
+        return path
+
     def drop_and_get(self, device: SimDevice, chance: random.Random) -> str:
         """He wants it again while it is being dropped."""
         path = self.drop_outside(device, chance) if chance.random() < 0.5 else ""
@@ -297,6 +319,7 @@ CHOICES: Final[dict[str, Callable[[Choosers, SimDevice, random.Random], str]]] =
     "drop outside": Choosers.drop_outside,
     "drop at once": Choosers.drop_at_once,
     "change and drop": Choosers.change_and_drop,
+    "drop in turn": Choosers.drop_in_turn,
     "drop and get": Choosers.drop_and_get,
     "change what is dropped": Choosers.change_dropped,
 }

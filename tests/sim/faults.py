@@ -548,9 +548,11 @@ class Faults:
                 inode.data[:] = data
                 inode.safe = (data, inode.mtime_ns, inode.mode)
                 for each in seen:
-                    # A user who copied the file, and removed the copy, had the other bytes here.
+                    # A user who copied the file had the other bytes here, and may have removed the
+                    # copy, or nobody has looked at it yet (seed 79100801).
                     value = self._ledger.values[_file(each)]
-                    value.ended = value.ended or value.replaced
+                    unread = "its bit turned back before its device had read the copy"
+                    value.ended = value.ended or value.replaced or unread
                 if device.alive and device.folder.problems.kind_of(path) is ProblemKind.ROTTEN:
                     # Its user noticed the damage, and restored the file from a backup: it gets a
                     # new ctime.

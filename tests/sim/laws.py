@@ -12,7 +12,7 @@ from leftzmq.index.schema import OURS
 from leftzmq.sync.versions.withheld import REPLACED
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import folded, is_within
+from leftzmq.tree.path import folded, is_below, is_within
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Inode
@@ -522,6 +522,11 @@ def no_folder_came_back(
         if _is_respelled(world, ledger, path):
             continue
         if _was_needed(ledger, path, device, when):
+            continue
+        # What its device had let go is on others still, and needs the folder (seed 79102193).
+        if any(
+            by == device and at <= when and is_below(other, path) for at, by, other in ledger.let_go
+        ):
             continue
         if not any(
             (other == path or other.startswith(path + "/")) and (by != device or at >= when)

@@ -61,6 +61,7 @@ class Ledger:
     made: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
     folders: list[tuple[float, str, str]] = field(default_factory=list)  # deleted ones
     made_folders: dict[str, set[str]] = field(default_factory=dict)  # by which devices' users
+    let_go: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
     gone_folders: set[str] = field(default_factory=set)  # a user deleted or moved one from there
     turned: dict[Content, Content] = field(default_factory=dict)  # with a turned bit -> before
     going_folders: set[str] = field(default_factory=set)  # to there, while a job removed them

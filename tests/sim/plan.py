@@ -420,6 +420,11 @@ def _choices(seed: int, names: str, span: float) -> list[Step]:
             at = found[-1].at + chance.choice((0.005, 0.3, 2.5))
         what = chance.choices(kinds, weights)[0]
         found.append(Step(15_001 + number, max(at, 0.0), chance.choice(choosers), what))
+    turns = random.Random(f"{seed}/in turn")
+    for number in range(turns.choice((0, 0, 1, 2))):
+        found.append(
+            Step(15_201 + number, turns.uniform(0.0, span), turns.choice(names), "drop in turn")
+        )
     return found
 
 

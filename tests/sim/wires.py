@@ -49,7 +49,8 @@ class Wire:
 
 
 class Wires:
-    """All connections. cut: pairs that cannot reach each other now."""
+    """All connections. cut: pairs that cannot reach each other now. unheard: pairs (who publishes,
+    who listens) between which news are lost now, and nothing else."""
 
     def __init__(self, world: World, dials: set[tuple[str, str]]) -> None:
         self._world, self._pairs = world, dials
@@ -58,6 +59,7 @@ class Wires:
         for a, b in sorted(dials):
             self._add(world.devices[a], world.devices[b])
         self.cut: set[frozenset[str]] = set()
+        self.unheard: set[tuple[str, str]] = set()
         self._numbers = 0
         self.flying = 0
 
@@ -263,6 +265,8 @@ class Wires:
             self.send(device, link, news, None)
         for wire in self._by.values():
             if wire.accepter is not device or not wire.up or not wire.more:
+                continue
+            if (device.name, wire.dialer.name) in self.unheard:
                 continue
             number = wire.number
             for delay in self._world.delays.news():
