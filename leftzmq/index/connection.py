@@ -22,6 +22,8 @@ BROKEN: Final = ".broken"
 _PRIMARY: Final = 0xFF  # the bits of the primary result code; the other bits give details
 _FAULTS: Final[dict[int, IndexFault]] = {
     sqlite3.SQLITE_FULL: IndexFault.FULL,
+    # The map of the log (-shm) could not be made as large as it must be: there is no room for it.
+    sqlite3.SQLITE_IOERR_SHMSIZE: IndexFault.FULL,
     sqlite3.SQLITE_IOERR: IndexFault.IO,
     sqlite3.SQLITE_CANTOPEN: IndexFault.IO,
     sqlite3.SQLITE_READONLY: IndexFault.IO,  # what a disk that had errors becomes
@@ -101,7 +103,7 @@ class _Cursor(sqlite3.Cursor):
 def fault_of(error: sqlite3.Error) -> IndexFault | None:
     """The fault of an error. None: neither the disk nor the file, but a bug."""
     code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else _FAULTS.get(code & _PRIMARY)
+    return None if code is None else _FAULTS.get(code) or _FAULTS.get(code & _PRIMARY)
 
 
 def index_failed(fault: IndexFault, file: Path, said: str) -> IndexFailed:
