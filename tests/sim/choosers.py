@@ -195,14 +195,16 @@ class Choosers:
         for other in self._world.devices.values():
             if path and other is not device and chance.random() < 0.7:
                 delay = chance.choice((0.0, 0.005, 0.05, 0.5))
-
-                def drop(other: SimDevice = other) -> None:
-                    if other.unmounted is None and other.away is None:
-                        self._world.say(other, f"chooses: drop at once {path}")
-                        self._drop(other, path)
-
-                self._world.after(delay, drop)
+                self._drop_after(delay, other, path, "at once")
         return path
+
+    def _drop_after(self, delay: float, device: SimDevice, path: str, how: str) -> None:
+        def drop() -> None:
+            if device.unmounted is None and device.away is None:
+                self._world.say(device, f"chooses: drop {how} {path}")
+                self._drop(device, path)
+
+        self._world.after(delay, drop)
 
     def drop_in_turn(self, device: SimDevice, chance: random.Random) -> str:
         """Users of all devices drop the same one after the other, and the last one does not hear
@@ -216,13 +218,7 @@ class Choosers:
         delay = 0.0
         for other in others if path else ():
             delay += chance.choice((0.1, 0.7, 2.0))
-
-            def drop(other: SimDevice = other) -> None:
-                if other.unmounted is None and other.away is None:
-                    self._world.say(other, f"chooses: drop in turn {path}")
-                    self._drop(other, path)
-
-            self._world.after(delay, drop)
+            self._drop_after(delay, other, path, "in turn")
         return path
 
     def drop_and_get(self, device: SimDevice, chance: random.Random) -> str:

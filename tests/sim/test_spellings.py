@@ -60,6 +60,13 @@ def all_have(world: World, wanted: Mapping[str, object]) -> None:
         assert not device.folder.problems.all() and not device.folder.index_view.counters.tickets
 
 
+def nothing_is_sent(world: World) -> None:
+    """No device sends anything for five minutes."""
+    before = world.messages.copy()
+    world.run_until(world.now + 300.0)
+    assert world.messages == before
+
+
 def calls_of(device: SimDevice, what: str) -> list[str]:
     """The names that this call is made with from now on."""
     seen: list[str] = []
@@ -374,9 +381,7 @@ def test_what_is_to_come_below_an_ignored_spelling_is_not_fetched_again_and_agai
     settle(world)
     kinds = {each.path: each.kind for each in b.folder.problems.all()}
     assert kinds == {"C": ProblemKind.NAME_FOLDS, "C/f": ProblemKind.WAITING_FOR_FOLDER}
-    before = world.messages.copy()
-    world.run_until(world.now + 300.0)
-    assert world.messages == before
+    nothing_is_sent(world)
     b.hands.delete("c")
     settle(world)
     all_have(world, {"C": "folder", "C/f": b"1"})
@@ -400,9 +405,7 @@ def test_what_is_to_come_in_the_place_of_a_shell_is_not_fetched_again_and_again(
     settle(world)
     kinds = {each.path: each.kind for each in b.folder.problems.all()}
     assert kinds == {"D": ProblemKind.NAME_FOLDS, "d": ProblemKind.IGNORED_IN_THE_WAY}
-    before = world.messages.copy()
-    world.run_until(world.now + 300.0)
-    assert world.messages == before
+    nothing_is_sent(world)
     b.hands.delete("d/x")
     settle(world)
     (late,) = apart(b)

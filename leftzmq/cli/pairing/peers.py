@@ -104,25 +104,24 @@ def _print(answer: dict[str, Any], as_json: bool, lines: Iterable[str]) -> int:
 
 def _list_peers(state: Path, options: argparse.Namespace, as_json: bool) -> int:
     answer = ask(state, "peers")
-    if not answer["peers"]:
+    listed = answer["peers"]
+    if not listed:
         return _print(answer, as_json, ["no peers yet"])
-    names = [printable(one["name"]) for one in answer["peers"]]
-    parts: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
-        (
-            ("state", "mode", "comes from"),
-            [(_connection(one), _MODES[one["mode"]], one["origin"]) for one in answer["peers"]],
+    tables = (
+        columns(
+            ("device", "state", "mode", "comes from"),
+            [(one["name"], _connection(one), _MODES[one["mode"]], one["origin"]) for one in listed],
         ),
-        (
-            ("addresses",),
-            [(", ".join(one["addresses"]) or "it dials this device",) for one in answer["peers"]],
+        columns(
+            ("device", "addresses"),
+            [
+                (one["name"], ", ".join(one["addresses"]) or "it dials this device")
+                for one in listed
+            ],
         ),
-        (("key",), [(one["key"] or "no key",) for one in answer["peers"]]),
-    ]
-    shown = (
-        columns(("device", *head), [(name, *row) for name, row in zip(names, rows, strict=True)])
-        for head, rows in parts
+        columns(("device", "key"), [(one["name"], one["key"] or "no key") for one in listed]),
     )
-    return _print(answer, as_json, ["\n".join(shown).rstrip()])
+    return _print(answer, as_json, ["\n".join(tables).rstrip()])
 
 
 def _connection(peer: dict[str, Any]) -> str:

@@ -161,7 +161,7 @@ class Commands:
             check_path(path)
         except Refused as refused:
             if refused.refusal in _NO_NAME:
-                return [declined(fact.asker, refused.refusal.value, path, _RELATIVE)]
+                return bad_path(fact)
             return self._why_questions.of_bad_path(fact.asker, folder.id, path, refused.refusal)
         return self._why_questions.ask(fact.asker, folder, path, _text(fact, "peer"))
 

@@ -199,7 +199,10 @@ class Batches:
         """The operation for a ready ticket. None: the ticket is stuck, or is no ticket any more."""
         if active.operation is not None:
             if self._still_deleted(path, active.operation):
-                if self._stays_below(path, active.operation):
+                # A job would tell that something of ours stays in a directory, but not of a file of
+                # rules, which it leaves with what is ignored there.
+                is_folder = active.operation.entry.kind is Kind.DIRECTORY
+                if is_folder and self._resolver.stays_below(path):
                     self._resolver.keep_found(active.operation)
                     active.give_up_operation()
                     self._considered_anew(path, active)
@@ -328,14 +331,6 @@ class Batches:
             return False
         found_below = self._window.is_found_below(path, batch)
         return found_below or self._resolver.goes_below(path, batch)
-
-    def _stays_below(self, path: str, found: Operation) -> bool:
-        """Whether something that we have below a directory that a scan found stays. A job would
-        tell so of anything but a file of rules, which it leaves with what is ignored there."""
-        if found.entry.kind is not Kind.DIRECTORY:
-            return False
-        below = self._resolver.alive_below(path, STAYING_SAMPLE)
-        return any(self._resolver.stays(each) for each in below)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:
         """Whether what a scan found is still nothing of ours. Since then it may have been

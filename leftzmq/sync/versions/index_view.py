@@ -486,11 +486,6 @@ class IndexView:
         if self.some_apart and path not in self.dropped:
             self._judge(path, here=True)
 
-    def nothing_lies(self, path: str) -> None:
-        """What lay at a path, and was to be replaced by what others have, is gone: so that may not
-        be wanted any more."""
-        self._judge(path, here=False)
-
     def _is_here(self, path: str) -> bool:
         """Whether we have something live at a path that we keep, and do not let it go."""
         ours = ours_of(self.all_rows(path))

@@ -122,7 +122,7 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     held = index_view.held.at(path)
     index_view.held.release(path)
     if ours is None and held is not None and held.why in REPLACED:
-        index_view.nothing_lies(path)
+        index_view.judge_anew(path)  # what was to replace it may not be wanted any more
     index_view.begun_is_over(path)
     index_view.drop_base(path)
     index_view.given_up.pop(path, None)

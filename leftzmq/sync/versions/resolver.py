@@ -432,6 +432,10 @@ class Resolver:
         self._index_view.recall(paths)
         return paths[::-1]
 
+    def stays_below(self, folder: str) -> bool:
+        """Whether something that we have below a directory stays. Judged by a sample."""
+        return any(self.stays(path) for path in self.alive_below(folder, STAYING_SAMPLE))
+
     def goes_below(self, folder: str, but: Container[str] = ()) -> bool:
         """Whether what we have below a directory, other than `but`, is still to be removed. Judged
         by a sample; False where something stays, and where we have nothing."""
