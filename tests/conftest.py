@@ -74,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def ports_of(number: int, count: int) -> None:
     """Each worker has ports of its own. What one of them chose for an agent, which is not started
     yet or is stopped for a moment, another one would find free."""
-    stage.PORTS = stage.PORTS[number::count]
+    each = len(stage.PORTS) // count
+    stage.PORTS = stage.PORTS[number * each : (number + 1) * each]
 
 
 def compile_once() -> None:

@@ -363,6 +363,16 @@ def _has_strays(device: SimDevice, ledger: Ledger) -> bool:
     return device.name in ledger.stray_leftings or device.forgot_leftings
 
 
+def all_leftings(world: World) -> list[str]:
+    """Where a `.lefting` lies, on any device. Where all is quiet, nobody knows whose it is."""
+    return [
+        path
+        for device in world.devices.values()
+        for path, _ in device.hands.tree()
+        if path.endswith(LEFTING_SUFFIX)
+    ]
+
+
 def nothing_lost(
     world: World, ledger: Ledger, tree: Tree, among: Collection[str] | None = None
 ) -> None:
@@ -504,12 +514,7 @@ def no_folder_came_back(
     """I3 for folders: a folder that a user deleted is there only if something needs it, even if
     that is a `.lefting` whose row a power cut took. among: the devices whose users' deletes are
     judged; None: all."""
-    strays = [
-        path
-        for device in world.devices.values()
-        for path, _ in device.hands.tree()
-        if path.endswith(LEFTING_SUFFIX)
-    ]
+    strays = all_leftings(world)
     for when, device, path in ledger.folders:
         if not is_folder(tree.get(path)) or ledger.restored:
             continue

@@ -780,7 +780,7 @@ def _sends_to_the_end(
         laws.index_is_the_disk(device, exact=False)
     nothing_changes(world, judge)
     limiting_laws.all_say_so(world, limiters)
-    if overrides and not senders.is_mounted:
+    if overrides and not senders.keeps_folders:
         senders.override_all()
         world.run_until(world.now + QUIET_S)
         settle(world, sending_laws.is_quiet)

@@ -17,6 +17,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.mode import FolderMode
 from leftzmq.tree.path import is_within, path_of_key
 
+from . import laws
 from .ledger import Ledger, content_of
 from .node import FOLDER
 from .one_way import OneWay
@@ -100,6 +101,12 @@ class Senders:
     def is_mounted(self) -> bool:
         """Whether a device has a disk of its own in its share."""
         return any(each.hands.at(MOUNT) is not None for each in self._world.devices.values())
+
+    @property
+    def keeps_folders(self) -> bool:
+        """Whether a device has a folder that it can remove for nobody: there is a disk of its own
+        in it, or a `.lefting` of which nobody knows whose it is (seed 79045424)."""
+        return self.is_mounted or bool(laws.all_leftings(self._world))
 
     def override_all(self) -> None:
         if self.device is not None:

@@ -94,6 +94,18 @@ def test_an_override_makes_all_equal(street: SendingStreet) -> None:
     assert set(tree) == {"p"}
 
 
+def test_nobody_can_remove_a_folder_with_a_lefting_of_nobody(street: SendingStreet) -> None:
+    street.write(street.b, "d/new", "of b")
+    street.settle()
+    assert not street.senders.keeps_folders
+    street.b.hands.write("d/new.lefting", b"its row went with a power cut")
+    assert street.senders.keeps_folders
+    street.senders.override_all()
+    street.world.run_until(street.world.now + 10.0)
+    street.settle()
+    assert sending_laws.listed(street.a) == {"d"}
+
+
 def test_what_it_takes_is_found(street: SendingStreet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(street.a.folder.index_view), "takes", True)
     street.write(street.b, "p", "of b")

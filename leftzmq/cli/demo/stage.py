@@ -5,7 +5,9 @@ Knows how to set agents up, start, ask, kill and clean up. Must not know the sto
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import os
 import random
 import socket
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -27,6 +29,8 @@ from leftzmq.transport.ipc.client import ask
 STOP_S: Final = 5.0
 CLEAR_S: Final = 10.0
 PORTS = range(20_000, 32_000)
+PORTS_APART: Final = 20
+"""The door of an agent that was given a port may be at the tenth one after it."""
 
 _CONFIG: Final = """\
 [device]
@@ -207,14 +211,23 @@ class Stage:
 def free_ports(count: int) -> list[int]:
     """Return ports on which nobody listens, also minutes later. They are below the range that
     systems use for outgoing connections (from 32768 on, Linux; from 49152 on, macOS), as such a
-    connection could take one meanwhile."""
+    connection could take one meanwhile. None is returned twice before all others were: who was
+    given one may listen there much later."""
     ports: list[int] = []
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+    order = _ports_in_turn(PORTS)
+    for port in itertools.islice(order, len(PORTS) // PORTS_APART):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             ports.append(port)
         if len(ports) == count:
             return ports
     raise LeftError("no port is free on this machine", "127.0.0.1", f"free some of {PORTS}")
+
+
+@functools.cache
+def _ports_in_turn(among: range) -> Iterator[int]:
+    chance = random.SystemRandom()
+    some = among[chance.randrange(PORTS_APART) :: PORTS_APART]
+    return itertools.cycle(chance.sample(some, len(some)))
 
 
 def wait_until(

@@ -22,14 +22,21 @@ from rich.console import Console
 
 from leftzmq.cli.demo.command import _table
 from leftzmq.cli.demo.keeper import clear
-from leftzmq.cli.demo.stage import Stage, wait_until
+from leftzmq.cli.demo.stage import Stage, free_ports, wait_until
 from leftzmq.cli.demo.steps import Step
 from leftzmq.errors import LeftError
+from leftzmq.runtime.pairing.door import DOOR_ABOVE
 
 pytestmark = pytest.mark.slow
 
 COMMAND = [sys.executable, "-m", "leftzmq.cli.admin", "demo", "--size", "16M"]
 DEADLINE_S = 60.0
+
+
+def test_a_port_is_given_to_one_agent_alone_and_not_beside_another_ones_door() -> None:
+    given = [port for _ in range(50) for port in free_ports(2)]
+    assert len(set(given)) == 100
+    assert not set(given) & {port + DOOR_ABOVE for port in given}
 
 
 def defaults() -> None:
