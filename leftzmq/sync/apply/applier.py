@@ -573,7 +573,7 @@ class Applier:
     def _with_kept(self, each: Action | Fact) -> Action | Fact:
         if not isinstance(each, FileWanted):
             return each
-        kept = self.leftings.hand_over(each.entry.path)
+        kept = self.leftings.hand_over(each.entry)
         return replace(each, kept=kept) if kept is not None else each
 
     def _as_room_is(self, each: Action | Fact) -> Outputs:

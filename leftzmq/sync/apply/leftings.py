@@ -188,10 +188,11 @@ class Leftings:
         self._ledger.put(Lefting(path, staged, b"", is_doomed=True))
         return [*self._problems.clear(staged.path), *self.discard(staged)]
 
-    def hand_over(self, path: str) -> Staged | None:
-        """The `.lefting` that is left for `path`. From now on the downloader is
-        responsible for it."""
-        found = self._resumable.pop(path, None)
+    def hand_over(self, entry: Entry) -> Staged | None:
+        """The `.lefting` that is left for this path. From now on the downloader is
+        responsible for it. A small file goes on with none: what is left stays here for as long as
+        its own version may be wanted."""
+        found = self._resumable.pop(entry.path, None) if entry.depth > 0 else None
         return None if found is None else found[0]
 
     def turned(self) -> list[str]:

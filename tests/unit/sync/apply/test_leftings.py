@@ -25,7 +25,7 @@ from leftzmq.sync.facts import FolderStopped, LinkClosed
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import name_of
 from leftzmq.tree.plan import Staged
 from leftzmq.work import fetch_jobs, mount_check
@@ -544,6 +544,25 @@ def test_what_is_left_is_gone_on_with_when_its_holder_is_back(mesh: Mesh) -> Non
     assert (b.share / "large").stat().st_ino == inode and not leftings(b)
 
 
+def test_what_is_left_of_a_large_file_is_not_given_to_a_small_one(tmp_path: Path) -> None:
+    """Seed 79300693: who has the large file is away; another device has a small one at its path,
+    and becomes the maker of what all will have. A small file takes nothing over: nobody was
+    responsible for the `.lefting` any more."""
+    mesh = Mesh(tmp_path, "ABC")
+    mesh.begin()
+    b, c = mesh.devices["B"], mesh.devices["C"]
+    c.kill()
+    half_a_file(mesh)
+    c.write("large", b"small", mtime=1e9)
+    c.start()
+    mesh.settle(2.0)
+    assert (b.share / "large").read_bytes() == b"small"
+    c.write("large", b"small, and later")
+    mesh.scan_all()
+    mesh.settle(2.0)
+    assert not leftings(b) and not b.store.leftings.all()
+
+
 @pytest.mark.parametrize("goes", [True, False])
 def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch, goes: bool
@@ -557,8 +576,8 @@ def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
     gone_on_with: list[Staged | None] = []
     taken = Leftings.hand_over
 
-    def take(self: Leftings, path: str) -> Staged | None:
-        gone_on_with.append(taken(self, path))
+    def take(self: Leftings, entry: Entry) -> Staged | None:
+        gone_on_with.append(taken(self, entry))
         return gone_on_with[-1]
 
     with monkeypatch.context() as spoilt:
