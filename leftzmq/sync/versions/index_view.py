@@ -363,8 +363,10 @@ class IndexView:
             self.store.drop_begun(path)
 
     def _is_over(self, path: str) -> bool:
-        """Whether what an earlier life put there is known, and nothing is being put there."""
-        return not self.unseen(path) and not self.changing(path)
+        """Whether what an earlier life put there is known, and nothing is being put there. What is
+        ignored no walk looks at: it is known when it is kept again, and a look tells."""
+        is_looked_at = all(self.keeps(path, each.kind) for each in self.begun.get(path, ()))
+        return is_looked_at and not self.unseen(path) and not self.changing(path)
 
     def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
         """One row of a path changes from `row` to `after`."""

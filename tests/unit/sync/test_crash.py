@@ -15,10 +15,12 @@ import pytest
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.apply.swap import Place
 from leftzmq.sync import actions, jobs
+from leftzmq.sync.facts import LocalRulesSet
 from leftzmq.tree.conflict import conflict_path, is_conflict_name
 from leftzmq.wire.local import EventKind
 from leftzmq.work.runner import JobRunner
 from tests.helpers.mesh import Device, Held, Mesh
+from tests.sim.node import FOLDER
 from tests.unit.sync.test_mesh import together, trash
 
 LARGE_BYTES = 2_000_000
@@ -497,6 +499,34 @@ def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
     assert tree["f"][1] == b"the next version"  # type: ignore[index]
     (a.share / "f").unlink()
     assert "f" not in together(mesh)
+    assert not b.folder.index_view.begun and not b.store.all_begun()
+
+
+def test_what_was_done_and_is_ignored_since_is_no_edit_when_it_is_kept_again(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 79351734: it is done, the index does not know of it, and the next start has a rule that
+    ignores it: no walk looks at it. It is deleted elsewhere meanwhile, and does not come back."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("from", b"moved")
+    together(mesh)
+    mesh.now += 5
+    moves(a)
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.Apply))
+        crashes(mesh, b)
+    assert (b.share / "f").read_bytes() == b"moved"
+    (a.share / "f").unlink()
+    a.scan()
+    mesh.settle(5.0)
+    b.ignore = ("f",)
+    b.start_and_walk_last()
+    mesh.scan_all()
+    mesh.settle()
+    assert (b.share / "f").exists()
+    b.take(LocalRulesSet(FOLDER, (), litter=True))
+    mesh.settle()
+    assert together(mesh) == {} and trash(b) == [b"moved"]
     assert not b.folder.index_view.begun and not b.store.all_begun()
 
 
