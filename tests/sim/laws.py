@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.schema import OURS
+from leftzmq.sync.apply.active_ticket import TicketStage
 from leftzmq.sync.versions.withheld import REPLACED
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
@@ -176,9 +177,10 @@ def still_looks(device: SimDevice) -> bool:
 
 def _waits_a_while(device: SimDevice) -> bool:
     """Whether it tries something once more in a while, as its bytes were not given, or its folder
-    was not there. What its user put in the place of the folder may be there for ever: then it tries
-    no more after a while."""
-    return any(each.retry_at > 0.0 for each in device.folder.applier._window.active.values())
+    was not there, or tries it now, which a limit may hold up (seed 79302028). What its user put in
+    the place of the folder may be there for ever: then it tries no more after a while."""
+    active = device.folder.applier._window.active.values()
+    return any(each.retry_at > 0.0 or each.stage is TicketStage.WANTED for each in active)
 
 
 def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:
