@@ -88,19 +88,25 @@ def keep_from(
     target: File, folder: Directory, name: str, wanted: Attributes
 ) -> tuple[Access | None, str]:
     """As `keep`, with the file `name` as the source. Returns its access and what could not be kept.
-    The access is None if the file cannot be opened; then only the owner may read the target.
-    OSError."""
+    The access is None if the file cannot be opened; then only the owner may read the target, unless
+    nobody else may read the source and this target is wanted for others. OSError."""
     try:
         source = folder.open_read(name)
     except OSError as error:
         if trouble_of(error).passes:
             raise  # a passing error says nothing about permissions
-        _clear_acl(target, target.xattrs())
-        target.set_mode(with_wanted(PRIVATE_MODE, wanted) & _OWNERS_BITS)
         found = None if is_gone(error) else folder.stat(name)
         if found is None or found.kind is not Kind.FILE:
-            return None, ""  # a user has deleted or replaced it already
-        return None, "" if _is_for_nobody_else(found, target.stat()) else _UNREADABLE
+            give_new(target, folder, wanted)  # a user has deleted or replaced it already
+            return None, ""
+        _clear_acl(target, target.xattrs())
+        private, own = with_wanted(PRIVATE_MODE, wanted), target.stat()
+        if not _is_for_nobody_else(found, own):
+            target.set_mode(private & _OWNERS_BITS)
+            return None, _UNREADABLE
+        # No ACL of the source gives anything to others: what is wanted says all.
+        target.set_mode(private if found.group == own.group else _without_group(private))
+        return None, ""
     with source:
         seen = access_of(source)
         return seen, _keep(target, source.stat(), seen.xattrs, wanted)

@@ -15,6 +15,8 @@ from leftzmq.disk.apply.resolve import Choice, Known, Resolved, resolve
 from leftzmq.disk.fs.interface import ACL_NAME
 from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.fs.real import RealFile, RealRoot
+from leftzmq.tree.entry import Life
+from leftzmq.tree.permissions import Permissions
 from tests.unit.disk.test_apply import (
     NEW,
     NOW_NS,
@@ -226,6 +228,31 @@ def test_what_cannot_be_opened_any_more_is_replaced_for_its_owner_alone(
     outcome = one(root, operation)
     assert outcome.ending is Ending.DONE and bool(outcome.lost) is is_lost
     assert who(tmp_path / "a")[2] == oct(0o600)
+
+
+@pytest.mark.parametrize("goes", [False, True])
+def test_a_conflict_copy_has_the_mode_that_is_told_though_its_private_file_cannot_be_opened(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    """Seed 79352366: it was put there for its owner alone, and nothing said so."""
+    (tmp_path / "a.txt").write_bytes(OLD)
+    (tmp_path / "a.txt").chmod(0o600)
+    copy = "a.conflict-20260102-030405-ABCDEFG-0123.txt"
+    told = Permissions(1, Life(b"w" * 12), 0o644)
+    real = type(root.folder("")).open_read
+
+    def open_read(self: object, name: str) -> RealFile:
+        if name == "a.txt":
+            if goes:
+                (tmp_path / "a.txt").unlink()
+            error = errno.ENOENT if goes else errno.EACCES
+            raise OSError(error, os.strerror(error))
+        return real(self, name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(root.folder("")), "open_read", open_read)
+    outcome = one(root, put(root, copy, permissions=told))
+    assert outcome.ending is Ending.DONE and not outcome.lost
+    assert who(tmp_path / copy)[2] == oct(0o644)
 
 
 # ---- a user is quicker ------------------------------------------------------------------------
