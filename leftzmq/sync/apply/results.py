@@ -251,7 +251,9 @@ class Results:
         return tell_entry(EventKind.FINISHED, self._folder, entry, **more)
 
     def _not_empty(self, path: str, active: ActiveTicket, now: float) -> Outputs:
-        if self._leftings.lie_below(path):
+        is_changing = any(below != path for below in self._locks.changing(path))
+        if is_changing or self._leftings.lie_below(path):
+            # What an operation puts there now was meant for the folder as it was.
             self._window.put_off(active, now + CHANGED_RETRY_S)
             return []
         if active.walked:

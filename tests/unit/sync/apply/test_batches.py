@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.sync import jobs
 from leftzmq.sync.apply.work_window import CONSIDER_A_TURN
-from leftzmq.sync.facts import LinkClosed, LinkOpened
+from leftzmq.sync.facts import LinkClosed, LinkOpened, WalkEnded
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.versions.path_locks import LockOwner
-from tests.helpers.mesh import Device, Mesh
+from tests.helpers.mesh import Device, Held, Mesh
+from tests.sim.node import FOLDER
 from tests.unit.sync.test_mesh import together
 
 
@@ -65,3 +67,30 @@ def test_more_tickets_than_a_turn_considers_are_not_forgotten_when_a_line_breaks
         one.take(LinkOpened(Link(other.key, Way.DIALED)))
     mesh.settle(seconds=3.0)
     assert come_when_their_folder_can_be_made(a, count)
+
+
+def test_a_folder_goes_though_something_was_just_put_into_it(tmp_path: Path) -> None:
+    """Seed 79304111: what is in it was put there by an operation of ours, of which the index does
+    not know yet. Another device has deleted both meanwhile."""
+    mesh = Mesh(tmp_path, "ABC")
+    mesh.begin()
+    a, b, c = mesh.devices.values()
+    (a.share / "d").mkdir()
+    together(mesh)
+    held = Held(b, jobs.Apply)
+    (a.share / "d" / "e").mkdir()
+    a.scan()
+    mesh.settle(5.0)
+    job = held.take(jobs.Apply)
+    held.end()
+    done = b.runner.run(job)
+    (c.share / "d" / "e").rmdir()
+    (c.share / "d").rmdir()
+    c.scan()
+    mesh.settle(5.0)
+    b.take(WalkEnded(FOLDER, "d", saw_more=False))  # what it found could not be looked at
+    mesh.settle(5.0)
+    assert (b.share / "d" / "e").is_dir() and a.tree() == {}
+    b.take(done)
+    mesh.settle(5.0)
+    assert together(mesh) == {}
