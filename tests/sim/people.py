@@ -235,13 +235,13 @@ class People:
     def _let_in(self, device: SimDevice, guest: Somebody, mode: Mode, known: int) -> bool:
         self._world.say(device, f"  lets {guest.name} in, {mode}")
         _acquaintance(device).let_in.add(guest.name)
+        device.relist()  # before it is a member, as runtime/pairing/admissions does (seed 79304799)
         try:
             device.rosters.let_in(FOLDER, Newcomer(guest.key, guest.name, mode), known)
         except LeftError as error:
             self._world.say(device, f"  declined: {error}")
             return False
         self._grew(device)
-        device.relist()
         return True
 
     def _join(
