@@ -30,6 +30,7 @@ OTHER_SPELLING_S: Final = 1.5
 """The kernel caches for a second (the default of libfuse) what a FUSE file system said of a file
 under one spelling, whatever was written to the file under another one."""
 ENTERED_MAX: Final = 1_000
+RENAMED_MAX: Final = 10_000
 OF_TICKETS: Final = frozenset(
     (ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS, ProblemKind.MODE_NOT_SET)
 )
@@ -71,6 +72,13 @@ class Classifier:
         self._made: set[str] = set()  # touched with MADE, and not looked at since
         # Directories found with this key, walked into, and not ours since.
         self._entered: dict[str, ScanKey] = {}
+        # New names whose files had another one, which is looked at first.
+        self._renamed: set[str] = set()
+        self._was_empty = False
+
+    def start(self) -> None:
+        """The first walk begins."""
+        self._was_empty = not self._store.has_alive_below("")
 
     def made_here(self, path: str) -> None:
         """`path` was made or moved here: there may be more to find below it than its next look
@@ -271,7 +279,7 @@ class Classifier:
         """Reports those of the settled sightings that may be reported, each behind the delete of
         the path that its file had before. held: paths whose deletes were pending when they were
         looked at."""
-        alone = self._without_replacements(settled, held, now)
+        alone = self._without_replacements(self._after_old_names(settled, now), held, now)
         with_origins = self.pending_deletes.with_origins(alone, now)
         for path in {seen.path for seen in with_origins}.difference(seen.path for seen in alone):
             # The look that found the file elsewhere may be out of date. Where the file is back, a
@@ -279,6 +287,41 @@ class Classifier:
             self._look_queue.touch(path, now, closed=True)
         together = self._still_true(with_origins, now)
         return [PathsSettled(self.folder, together)] if together else []
+
+    def _after_old_names(self, settled: list[Sighting], now: float) -> list[Sighting]:
+        """Leaves out new small files that had another name in our index, where no look has found
+        them gone yet, as it sorts behind the new one: both are looked at, the old name first. Once:
+        what is at the old name may never be known. A large file is not read twice for that: while
+        it was read, its old name was looked at."""
+        if self._was_empty and not self._walks.first_done:
+            return settled  # our index has only what this walk found
+        out: list[Sighting] = []
+        for seen in settled:
+            old = "" if seen.path in self._renamed else self._old_name(seen)
+            self._renamed.discard(seen.path)
+            if not old:
+                out.append(seen)
+                continue
+            if len(self._renamed) >= RENAMED_MAX:
+                self._renamed.clear()
+            self._renamed.add(seen.path)
+            self._look_queue.touch(old, now, closed=True, rest_s=0.0)
+            self._look_queue.touch(seen.path, now, closed=True, rest_s=0.0)
+        return out
+
+    def _old_name(self, seen: Sighting) -> str:
+        """The name that this new file had, as far as our index says; "": none."""
+        key, observed = seen.key, seen.observed
+        if key is None or observed is None or key.kind is not Kind.FILE or observed.depth:
+            return ""
+        is_told = self.pending_deletes.has_origin(seen)
+        if key.links > 1 or is_told or abs(key.ctime_ns - key.mtime_ns) < QUIET_NS:
+            return ""  # it is not renamed, or it is new
+        if self._store.scan_keys((seen.path,)).get(seen.path) is not None:
+            return ""
+        twins = self._store.twins(observed.content)
+        names = (row.entry.path for row in twins if row.scan and row.scan.inode == key.inode)
+        return next((name for name in names if name != seen.path), "")
 
     def _without_replacements(
         self, settled: list[Sighting], held: set[str], now: float

@@ -125,6 +125,10 @@ class PendingDeletes:
         self._likely.pop(path, None)
         self._files.release(path)
 
+    def has_origin(self, found: Sighting) -> bool:
+        """Whether the delete of the path that this file had before is held."""
+        return self._files.origin_of(found) is not None
+
     def with_origins(self, found: Iterable[Sighting], now: float) -> list[Sighting]:
         """These sightings. If the delete of the path that a file had before is held, it comes right
         before the sighting of that file. A file with several names may be at that path again, put

@@ -160,6 +160,7 @@ class Scheduler:
 
     def start(self, now: float) -> Outputs:
         """The first walk: everything that changed while no agent ran."""
+        self._classifier.start()
         self.walks.start(now)
         return self.go_on(now)
 

@@ -46,6 +46,7 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.versions.counters import Counters
+from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.tree.plan import Staged, Verb
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import IndexSince, Message, Report
@@ -346,16 +347,40 @@ def test_what_was_renamed_and_got_another_mode_has_that_everywhere(mesh: Mesh) -
     assert (b.share / "new").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_was_renamed_while_no_agent_ran_is_copied_from_home(mesh: Mesh) -> None:
-    """One walk finds the new names before it finds the old ones gone."""
+@pytest.mark.parametrize("runs", [True, False])
+@pytest.mark.parametrize("names", [("new", "old"), ("old", "new")])
+def test_what_one_walk_finds_renamed_is_renamed_everywhere(
+    mesh: Mesh, names: tuple[str, str], runs: bool
+) -> None:
+    """It finds the new names before it finds the old ones gone, where they sort so."""
     a, b = mesh.devices["A"], mesh.devices["B"]
-    for number in range(20):
-        a.write(f"old/f{number}", random.Random(number).randbytes(1000))
+    before, after = names
+    for number in range(200):
+        a.write(f"{before}/f{number}", random.Random(number).randbytes(1000))
     together(mesh)
+    inodes = {path.name: path.stat().st_ino for path in (b.share / before).iterdir()}
     received = b.folder.received_bytes
+    if not runs:
+        a.kill()
+    (a.share / before).rename(a.share / after)
+    if not runs:
+        a.start()
+    assert len(together(mesh)) == 201
+    assert {path.name: path.stat().st_ino for path in (b.share / after).iterdir()} == inodes
+    assert b.folder.received_bytes == received and trash(b) == []
+
+
+def test_a_new_name_is_told_though_nobody_can_look_at_the_old_one(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("old", b"renamed")
+    together(mesh)
+    assert a.folder.locks.lock("old", LockOwner.APPLIER)
     (a.share / "old").rename(a.share / "new")
-    assert len(together(mesh)) == 21
-    assert b.folder.received_bytes == received
+    a.scan()
+    mesh.settle(5.0)
+    assert set(b.tree()) == {"new", "old"}
+    a.folder.locks.release(("old",), LockOwner.APPLIER)
+    assert set(together(mesh)) == {"new"}
 
 
 def test_a_rename_and_an_edit_at_the_same_time_lose_neither(mesh: Mesh) -> None:

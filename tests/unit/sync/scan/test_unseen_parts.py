@@ -229,7 +229,7 @@ def test_a_walk_that_cannot_see_a_part_keeps_what_an_earlier_life_began_there(
     view = world.devices["A"].folder.index_view
     row = view.ours("m/f")
     assert row is not None
-    view.begun = {"m/f": row.entry, "n": row.entry}
+    view.begun = {"m/f": (row.entry,), "n": (row.entry,)}
     view._guessed = {"m/f", "n"}
     view.unseen = lambda path: path.startswith("m")
     view.all_walked()
