@@ -70,6 +70,7 @@ REMOVE_REST_S: Final = 0.25
 follows."""
 FOLDER_RETRY_S: Final = 0.2
 FOLDER_LATE_S: Final = 10.0
+_RULES_UNREAD: Final = "it is new, and a file of ignore rules above it cannot be read"
 NOT_IN_THE_WINDOW: Final = frozenset((ProblemKind.LOW_SPACE, ProblemKind.FAR_FUTURE))
 """What has one of these is found again in the index, as long as somebody holds it."""
 _LIES: Final = "what lies there is not what it was: `touch` it to keep it as it is"
@@ -196,14 +197,22 @@ class Applier:
 
     def _in_the_way(self, fact: Looked, now: float) -> Outputs:
         """Something that is ignored has the name of what is to be put there: the ticket waits."""
-        out: Outputs = []
-        for seen in fact.sightings:
-            active = self._window.active.get(seen.path)
-            if seen.sight is Sight.IGNORED and active is not None and active.retry_at:
-                self._window.put_off(active, now + FAILED_RETRY_S)
-                problem = Problem(self.folder, seen.path, ProblemKind.IGNORED_IN_THE_WAY)
-                out += self._problems.show(problem)
-        return out
+        ignored = (seen.path for seen in fact.sightings if seen.sight is Sight.IGNORED)
+        return [each for path in ignored for each in self._waits_for_way(path, "", now)]
+
+    def on_untold(self, fact: PathsCleared, now: float) -> Outputs:
+        """The same, where something has that name that is new below rules that cannot be read: it
+        is told to nobody."""
+        untold = (seen.path for seen in fact.sightings if not self._keeping.may_tell(seen))
+        return [each for path in untold for each in self._waits_for_way(path, _RULES_UNREAD, now)]
+
+    def _waits_for_way(self, path: str, why: str, now: float) -> Outputs:
+        active = self._window.active.get(path)
+        if active is None or not active.retry_at:
+            return []
+        self._window.put_off(active, now + FAILED_RETRY_S)
+        problem = Problem(self.folder, path, ProblemKind.IGNORED_IN_THE_WAY, why)
+        return self._problems.show(problem)
 
     def on_paths_reconsidered(self, fact: PathsReconsidered, now: float) -> Outputs:
         """These paths may be tickets now. No paths: the set of reachable devices changed, and every

@@ -86,6 +86,7 @@ class ShareRoutes(Struct, frozen=True):
         folder.scheduler.on_paths_cleared(fact, now)
         if folder.store.heads.sequence != before:  # false for deletes by the applier itself
             folder.applier.on_paths_cleared(fact, now)
+        out += folder.applier.on_untold(fact, now)
         # At once, because the end of a walk must come after what the walk found: a directory that
         # is not empty after its walk is kept.
         follows: Outputs = []

@@ -21,7 +21,7 @@ from leftzmq.sync.facts import (
     Touch,
 )
 from leftzmq.sync.folder import FolderState
-from leftzmq.sync.jobs import WriteChunks
+from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.sync.scan import keeping
 from leftzmq.sync.scan.keeping import RULES_STAY_S
 from leftzmq.sync.versions.counters import Counters
@@ -230,6 +230,46 @@ def test_what_others_have_is_not_new_below_such_rules(mesh: Mesh, a: Device, b: 
     mesh.settle(60.0)
     assert b.folder.index_view.counters.tickets == 0 and b.folder.index_view.counters.files == 2
     assert names(a) == {".leftignore", "d", "d/x"}
+
+
+@pytest.mark.parametrize("size", [3, 2_000_000])
+def test_what_is_new_below_such_rules_and_has_the_name_of_what_is_to_come_is_said(
+    mesh: Mesh, a: Device, b: Device, size: int
+) -> None:
+    """Seed 79356064: it was tried again every two seconds, and nothing said why."""
+    a.write(".leftignore", b"\xff\xfe")
+    mesh.scan_all()
+    mesh.settle()
+    b.write("way", b"B's"[:size].ljust(size, b" "))
+    b.scan()
+    mesh.settle()
+    a.write(".leftignore", b"")
+    a.scan()
+    b.kill()
+    (a.share / "way").mkdir()
+    a.scan()
+    mesh.settle()
+    a.write(".leftignore", b"\xff\xfe")
+    a.scan()
+    mesh.settle()
+    b.start()
+    mesh.settle(10.0)
+    assert problems(b)["way"] is ProblemKind.IGNORED_IN_THE_WAY
+    tried: list[Apply] = []
+    submit = mesh.submit
+
+    def counted(device: Device, job: Job) -> None:
+        tried.extend([job] if isinstance(job, Apply) else [])
+        submit(device, job)
+
+    mesh.submit = counted  # type: ignore[method-assign, assignment]
+    mesh.settle(120.0)
+    assert len(tried) <= 4  # each FAILED_RETRY_S
+    rules(a)
+    mesh.scan_all()
+    mesh.settle(120.0)
+    quiet(mesh)
+    assert names(a) == names(b)
 
 
 def test_rules_that_come_with_a_folder_hold_before_what_is_in_it_is_told(
