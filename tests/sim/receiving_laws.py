@@ -15,7 +15,7 @@ from leftzmq.errors import ProblemKind
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.mode import FolderMode
-from leftzmq.tree.path import is_below, is_within
+from leftzmq.tree.path import folders_above, is_below, is_within
 from leftzmq.tree.version import PRIVATE, Life
 from leftzmq.wire import page as pages
 from leftzmq.wire.messages import IndexPage, Message, News
@@ -247,11 +247,13 @@ def _is_apart(world: World, receiver: SimDevice, path: str) -> bool:
 def nothing_differs(world: World, receivers: Receivers) -> None:
     """All is reverted, but for what lies on a disk that is mounted in the share, where the others
     have not the same, as the receiver alone is between them, and where its disk cannot hold the
-    name of what is to come."""
+    name of what is to come. Nor can a folder go in which a `.lefting` lies of which nobody knows
+    whose it is (seed 79306966)."""
     receiver = receivers.device
     if receiver is None:
         return
-    apart = (MOUNT, *laws.cannot_hold(receiver))
+    strays = {folder for path in laws.all_leftings(world) for folder in folders_above(path)}
+    apart = (MOUNT, *laws.cannot_hold(receiver), *strays)
     left = [p for p in private_rows(receiver) if not any(is_within(p, at) for at in apart)]
     if left := sorted(path for path in left if not _is_apart(world, receiver, path)):
         raise Broken("reverted", f"{receiver.name} has private versions at {left}")

@@ -423,14 +423,18 @@ class IndexView:
         return any(row.entry.is_private and not row.entry.deleted for row in folders if row)
 
     def _withdraw_below(self, folder: str) -> None:
-        """The folder is private now: what we told below it is as well."""
+        """The folder is private now: what we told below it is as well, but for what others have
+        deleted: that is still to go, and would be ours to tell."""
         low, high = keys_below(folder)
         while found := self.store.alive_after(low, BELOW_AT_ONCE, high):
             low = found[-1][0]
             for path in [path_of_key(key) for key, _ in found]:
                 rows = self.rows(path)
                 ours = ours_of(rows)
-                if ours is not None and not ours.entry.is_private:
+                if ours is None or ours.entry.is_private:
+                    continue
+                best = max((row.entry for row in rows), key=lambda entry: entry.rank)
+                if not best.deleted:
                     entry = kept_back(ours.entry, ours.entry)
                     self.set_ours(rows, entry, self.next_sequence(), ours.scan, ours.noise)
 

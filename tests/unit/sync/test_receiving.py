@@ -221,6 +221,28 @@ def test_a_folder_that_tells_again_tells_its_edits_and_fetches_what_is_missing(
     assert text(a, "gone") == b"of a" and copies(a) == []
 
 
+def test_what_is_still_to_go_from_a_folder_that_is_kept_is_nobodys_change(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    """Seed 79357016: the others deleted the folder, in which something is C's own. What could not
+    be removed from it yet was told as C's own, too, when the folder told again."""
+    a.write("d/of a", b"of a")
+    quiet(mesh)
+    c.write("d/own", b"of c")
+    quiet(mesh, "d/own")
+    assert c.folder.locks.lock("d/of a", LockOwner.SETTLER)
+    shutil.rmtree(a.share / "d")
+    a.scan()
+    mesh.settle(10.0)
+    assert set(c.tree()) == {"d", "d/of a", "d/own"}
+    assert [row.entry.is_private for row in c.store.rows("d/of a") if row.is_ours] == [False]
+    assert [row.entry.is_private for row in c.store.rows("d") if row.is_ours] == [True]
+    restart(mesh, c, FolderMode.BOTH)
+    mesh.scan_all()
+    mesh.settle()
+    assert set(a.tree()) == set(c.tree()) == {"d", "d/own"}
+
+
 def test_many_deletes_here_hold_nothing_back(mesh: Mesh, a: Device, c: Device) -> None:
     for number in range(120):
         a.write(f"d/{number}", b"%d" % number)
