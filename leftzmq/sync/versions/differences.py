@@ -25,7 +25,7 @@ from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.tree.accepted import Accepted
-from leftzmq.tree.entry import Kind, private
+from leftzmq.tree.entry import Entry, Kind, private
 from leftzmq.tree.path import folders_above, is_within, sort_key
 from leftzmq.tree.plan import Held
 
@@ -44,6 +44,7 @@ class Differences:
         self._resolver = resolver
         # Both are taken from the end: what is in a folder comes before the folder.
         self._to_revert: list[str] = []
+        self._waiting: dict[str, Entry] = {}  # by path: what is to be given up when work there ends
         self._to_override: list[Winner] = []
         self._first = 0  # the first sequence of what is published over the others' versions
         self._staying: list[str] = []  # nothing of others can come in their place
@@ -114,6 +115,7 @@ class Differences:
                 self._staying.append(path)
             elif self._locks.is_changing(path) or any(is_within(each, path) for each in busy):
                 busy.append(path)  # and the folders that it is in
+                self._waits(path)
             else:
                 out += self._give_up(path)
         if busy:
@@ -121,7 +123,13 @@ class Differences:
             self._not_before = now + BUSY_RETRY_S
         if not self._to_revert:
             self._staying.clear()
+            self._waiting.clear()
         return out
+
+    def _waits(self, path: str) -> None:
+        ours = self._index_view.ours(path)
+        if ours is not None:
+            self._waiting.setdefault(path, ours.entry)
 
     def _all(self, at: str) -> list[str]:
         """In path order: folders before what is in them."""
@@ -177,6 +185,9 @@ class Differences:
         ours, theirs = ours_of(rows), best_of(rows, ~OURS)
         if ours is None or not ours.entry.is_private:
             return []
+        before = self._waiting.get(path)
+        if before is not None and not before.same_content(ours.entry):
+            return []  # its user changed it since: nobody said that of the new one
         entry, key, out = ours.entry, ours.scan, list[Fact]()
         if not entry.deleted:
             if key is None:

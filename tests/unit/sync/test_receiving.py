@@ -442,6 +442,27 @@ def test_what_is_being_looked_at_is_given_up_afterwards(mesh: Mesh, a: Device, c
     assert c.tree() == a.tree()
 
 
+def test_what_is_changed_while_work_there_keeps_it_from_being_given_up_stays(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    """Seed 79411476: it went to the trash with the change of which nobody had said that."""
+    for name in ("f", "g"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    for name in ("f", "g"):
+        c.write(name, b"of c")
+    quiet(mesh, "f", "g")
+    assert c.folder.locks.lock("f", LockOwner.APPLIER)
+    mesh.ask(c, "revert")
+    c.write("f", b"written since", mtime=1e9)
+    c.folder.locks.release(("f",), LockOwner.APPLIER)
+    c.scan()
+    mesh.settle()
+    quiet(mesh, "f")
+    assert text(c, "f") == b"written since" and text(c, "g") == b"of a"
+    assert trash(c) == [b"of c"]
+
+
 def test_what_is_given_up_soon_after_something_else_is_all_given_up(
     mesh: Mesh, a: Device, c: Device
 ) -> None:
