@@ -184,12 +184,8 @@ class Keeping:
         """From now on what is at `path` and below it is fetched. What others have of it is asked
         for."""
         self._pin(path, is_wanted=True)
-        # The folders above are wanted now, too, and the files of rules in them.
-        above = folders_above(path)
-        rules = [join(folder, name) for folder in above for name in (LEFTIGNORE, GITIGNORE)]
-        near = [path, *above, *rules]
         view = self._index_view
-        judged = [(each, view.judge_anew(each)) for each in near]
+        judged = self._judge_above(path)  # it is wanted now, too
         # Where the folder only sends, what differed may come now, by the same rules.
         changed = [at for at, how in judged if how is KeepingChange.KEPT or not view.takes]
         self._judge(path)
@@ -203,10 +199,16 @@ class Keeping:
         """From now on what is at `path` and below it is not fetched. What is here stays until
         somebody removes it (sync/apply/letting_go)."""
         self._pin(path, is_wanted=False)
-        judged = self._index_view.judge_anew(path)
+        judged = self._judge_above(path)  # perhaps it was wanted for this path alone
         self._judge(path)
-        is_the_same = judged is KeepingChange.THE_SAME
-        return [] if is_the_same else [PathsReconsidered(self._folder, (path,))]
+        changed = [at for at, how in judged if how is not KeepingChange.THE_SAME]
+        return [PathsReconsidered(self._folder, tuple(changed))] if changed else []
+
+    def _judge_above(self, path: str) -> list[tuple[str, KeepingChange]]:
+        """Judge what is at this path, the folders above it, and the files of rules in them."""
+        above = folders_above(path)
+        rules = [join(folder, name) for folder in above for name in (LEFTIGNORE, GITIGNORE)]
+        return [(each, self._index_view.judge_anew(each)) for each in (path, *above, *rules)]
 
     def _pin(self, path: str, *, is_wanted: bool) -> None:
         self._pins = without_below(self._pins, path, is_wanted)

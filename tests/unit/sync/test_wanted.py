@@ -18,6 +18,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.link import Link
 from leftzmq.sync.scan.keeping import ROWS_A_TURN
 from leftzmq.sync.versions.counters import Counters
+from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.wire.messages import Get, Message
 from tests.helpers.mesh import Device, Mesh
@@ -70,6 +71,23 @@ def test_only_what_is_named_is_fetched_with_the_folders_above_it(
     a.write("q/.leftignore", b"z")
     quiet(mesh)
     assert names(b) == {"x", "x/y", "x/y/1", "one.txt", "x/.leftignore"}
+
+
+def test_the_folders_above_what_is_let_go_before_it_came_are_not_made(
+    mesh: Mesh, a: Device, b: Device
+) -> None:
+    """Seed 79410772: they were wanted for that alone."""
+    only(mesh, b, "near")
+    a.write("d/e/f", b"1")
+    a.write("d/.leftignore", b"z")
+    quiet(mesh)
+    assert names(b) == set()
+    assert b.folder.locks.lock("d", LockOwner.SETTLER)
+    ask(mesh, b, "get", "d/e/f")
+    ask(mesh, b, "drop", "d/e/f")
+    b.folder.locks.release(("d",), LockOwner.SETTLER)
+    quiet(mesh)
+    assert names(b) == set()
 
 
 def test_what_is_here_stays_and_what_is_made_here_is_told(mesh: Mesh, a: Device, b: Device) -> None:
