@@ -155,9 +155,17 @@ class Choosers:
 
     def _get(self, device: SimDevice, path: str) -> str:
         if self._asks(device):
-            device.take(Asked(ASKER, "get", {"folder": FOLDER, "path": path}))
+            self._ask(device, "get", {"folder": FOLDER, "path": path})
             self._pin(device, path, is_wanted=True)
         return path
+
+    def _ask(self, device: SimDevice, verb: str, fields: dict[str, object]) -> None:
+        """Whose agent ends meanwhile is not told whether that was done (seed 79304747)."""
+        try:
+            device.take(Asked(ASKER, verb, fields))
+        except BaseException:
+            self.forgetful.add(device.name)
+            raise
 
     def _pin(self, device: SimDevice, path: str, *, is_wanted: bool) -> None:
         if FOLDER not in device.paused:  # else it is declined
@@ -180,7 +188,7 @@ class Choosers:
             return ""
         self.drops.append(Drop(device, path, self._world.now, *unread(device)))
         fields = {"folder": FOLDER, "path": path} | ({} if path else {"outside_only": True})
-        device.take(Asked(ASKER, "drop", fields))
+        self._ask(device, "drop", fields)
         if path:
             self._pin(device, path, is_wanted=False)
         return path

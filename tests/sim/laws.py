@@ -12,7 +12,7 @@ from leftzmq.index.schema import OURS
 from leftzmq.sync.apply.active_ticket import TicketStage
 from leftzmq.sync.versions.withheld import REPLACED
 from leftzmq.tree.conflict import is_conflict_name
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import folded, is_below, is_within
 from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
@@ -272,16 +272,23 @@ def cannot_hold(device: SimDevice) -> set[str]:
 def makes_versions(device: SimDevice, head: int) -> bool:
     """Whether it made versions of its own since this head of its index. A delete of what its disk
     cannot hold, or of what it did not take as it only sends, is none, if it took that over: while
-    it reaches only a device that has nothing newer, the older delete is the best that it knows."""
+    it reaches only a device that has nothing newer, the older delete is the best that it knows. Nor
+    is such a delete on those who take it over from a device that only sends (seed 79470277)."""
     apart, now = cannot_hold(device), device.store.heads.sequence
     takes = device.folder.index_view.takes
+    senders = [each for each in device.world.alive if not each.folder.index_view.takes]
     taken_over = 0
-    for change in device.store.changes(head, now, 10_000) if apart or not takes else ():
+    for change in device.store.changes(head, now, 10_000) if apart or senders else ():
         others = any(row.holders > OURS for row in device.store.rows(change.path) if row.is_ours)
         is_delete = change.entry is not None and change.entry.deleted
         is_apart = not takes or any(is_within(change.path, at) for at in apart)
+        is_apart = is_apart or any(_has(each, change.path, change.entry) for each in senders)
         taken_over += others and is_delete and is_apart
     return now != head + taken_over
+
+
+def _has(device: SimDevice, path: str, entry: Entry | None) -> bool:
+    return any(row.entry == entry for row in device.store.rows(path) if row.is_ours)
 
 
 def waits_for(device: SimDevice) -> list[str]:
