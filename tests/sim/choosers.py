@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from leftzmq.sync.facts import Asked
 from leftzmq.tree.conflict import is_conflict_name
@@ -159,7 +159,7 @@ class Choosers:
             self._pin(device, path, is_wanted=True)
         return path
 
-    def _ask(self, device: SimDevice, verb: str, fields: dict[str, object]) -> None:
+    def _ask(self, device: SimDevice, verb: str, fields: dict[str, Any]) -> None:
         """Whose agent ends meanwhile is not told whether that was done (seed 79304747)."""
         try:
             device.take(Asked(ASKER, verb, fields))
