@@ -86,6 +86,8 @@ class Resolver:
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
                 return None
             if ours is not None and ours.entry.is_private and not is_here and theirs.entry.deleted:
+                if self._hides(rows):
+                    return None
                 self._index_view.take_row(rows, theirs.entry, None)  # deleted there as well
                 continue
             known = [row.entry for row in rows]
@@ -124,6 +126,13 @@ class Resolver:
                         self._makes_way_above(path)
                     return Ticket(self._registered(rows, theirs.entry), ours, copy, False, lies)
         return None
+
+    @staticmethod
+    def _hides(rows: list[Row]) -> bool:
+        """Whether our delete, which we keep to ourselves, is of what a device has that is away
+        now, above the deletes of those that are here: it would come when that one is back."""
+        highest = best_of([row for row in rows if not row.is_ours], ANYBODY)
+        return highest is not None and not highest.entry.deleted
 
     def sets(self, entry: Entry) -> Attributes:
         """What this device sets of a file of this version beside its bytes."""

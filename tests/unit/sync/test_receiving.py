@@ -243,6 +243,40 @@ def test_what_is_still_to_go_from_a_folder_that_is_kept_is_nobodys_change(
     assert set(a.tree()) == set(c.tree()) == {"d", "d/own"}
 
 
+def test_what_was_deleted_here_alone_stays_away_whoever_is_met_first(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    """Seed 79356876: C, which has deleted A's version, meets B first, which has deleted an older
+    one. C took that delete for its own, and A's version was back when A was."""
+    b = mesh.devices["B"]
+    a.write("f", b"1")
+    quiet(mesh)
+    a.kill()
+    c.kill()
+    (b.share / "f").unlink()
+    b.scan()
+    mesh.settle()
+    b.kill()
+    mesh.now += 60
+    a.start()
+    c.start()
+    a.write("f", b"2")
+    mesh.scan_all()
+    mesh.settle()
+    assert text(c, "f") == b"2"
+    (c.share / "f").unlink()
+    c.scan()
+    mesh.settle()
+    a.kill()
+    c.kill()
+    b.start()
+    c.start()
+    mesh.settle()
+    a.start()
+    quiet(mesh, "f")
+    assert text(a, "f") == b"2" and c.tree() == {}
+
+
 def test_many_deletes_here_hold_nothing_back(mesh: Mesh, a: Device, c: Device) -> None:
     for number in range(120):
         a.write(f"d/{number}", b"%d" % number)
