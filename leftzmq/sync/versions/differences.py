@@ -78,6 +78,8 @@ class Differences:
         """Begin to take what the others have at `path` and below it ("": everywhere) in the place
         of what was changed here, which moves to the trash. Returns at how many paths."""
         found = self._all(path)
+        for each in found:
+            self._waiting.pop(each, None)  # what is there by now is listed
         self._to_revert = sorted({*self._to_revert, *found}, key=sort_key)
         return len(found)
 

@@ -461,6 +461,15 @@ def give_up(device: Device, path: str = "") -> None:
     device.take(Asked(b"x", "revert", {"path": path}))
 
 
+def differ_at_two(mesh: Mesh, a: Device, c: Device) -> None:
+    for name in ("f", "g"):
+        a.write(name, b"of a")
+    quiet(mesh)
+    for name in ("f", "g"):
+        c.write(name, b"of c")
+    quiet(mesh, "f", "g")
+
+
 def test_what_is_being_looked_at_is_given_up_afterwards(mesh: Mesh, a: Device, c: Device) -> None:
     a.write("d/f", b"of a")
     quiet(mesh)
@@ -480,12 +489,7 @@ def test_what_is_changed_while_work_there_keeps_it_from_being_given_up_stays(
     mesh: Mesh, a: Device, c: Device
 ) -> None:
     """Seed 79411476: it went to the trash with the change of which nobody had said that."""
-    for name in ("f", "g"):
-        a.write(name, b"of a")
-    quiet(mesh)
-    for name in ("f", "g"):
-        c.write(name, b"of c")
-    quiet(mesh, "f", "g")
+    differ_at_two(mesh, a, c)
     assert c.folder.locks.lock("f", LockOwner.APPLIER)
     mesh.ask(c, "revert")
     c.write("f", b"written since", mtime=1e9)
@@ -497,15 +501,25 @@ def test_what_is_changed_while_work_there_keeps_it_from_being_given_up_stays(
     assert trash(c) == [b"of c"]
 
 
+def test_what_is_given_up_once_more_is_given_up_as_it_is_by_then(
+    mesh: Mesh, a: Device, c: Device
+) -> None:
+    differ_at_two(mesh, a, c)
+    assert c.folder.locks.lock("g", LockOwner.APPLIER)
+    mesh.ask(c, "revert")
+    c.folder.locks.release(("g",), LockOwner.APPLIER)
+    c.write("g", b"written since", mtime=1e9)
+    c.scan()
+    give_up(c, "g")
+    mesh.settle()
+    quiet(mesh)
+    assert text(c, "g") == b"of a" and sorted(trash(c)) == [b"of c", b"written since"]
+
+
 def test_what_is_given_up_soon_after_something_else_is_all_given_up(
     mesh: Mesh, a: Device, c: Device
 ) -> None:
-    for name in ("f", "g"):
-        a.write(name, b"of a")
-    quiet(mesh)
-    for name in ("f", "g"):
-        c.write(name, b"of c")
-    quiet(mesh, "f", "g")
+    differ_at_two(mesh, a, c)
     give_up(c, "f")
     give_up(c, "g")
     quiet(mesh)
