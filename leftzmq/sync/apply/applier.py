@@ -203,7 +203,9 @@ class Applier:
     def on_untold(self, fact: PathsCleared, now: float) -> Outputs:
         """The same, where something has that name that is new below rules that cannot be read: it
         is told to nobody."""
-        untold = (seen.path for seen in fact.sightings if not self._keeping.may_tell(seen))
+        active = self._window.active
+        lie = (seen for seen in fact.sightings if seen.path in active and seen.observed is not None)
+        untold = (seen.path for seen in lie if not self._keeping.may_tell(seen))
         return [each for path in untold for each in self._waits_for_way(path, _RULES_UNREAD, now)]
 
     def _waits_for_way(self, path: str, why: str, now: float) -> Outputs:

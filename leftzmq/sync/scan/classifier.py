@@ -295,10 +295,14 @@ class Classifier:
         it was read, its old name was looked at."""
         if self._was_empty and not self._walks.first_done:
             return settled  # our index has only what this walk found
+        likely = [seen for seen in settled if self._may_be_renamed(seen)]
+        known = self._store.scan_keys(seen.path for seen in likely) if likely else {}
+        new = {seen.path for seen in likely if known.get(seen.path) is None}
         out: list[Sighting] = []
         for seen in settled:
-            old = "" if seen.path in self._renamed else self._old_name(seen)
+            is_second = seen.path in self._renamed
             self._renamed.discard(seen.path)
+            old = self._old_name(seen) if seen.path in new and not is_second else ""
             if not old:
                 out.append(seen)
                 continue
@@ -309,18 +313,21 @@ class Classifier:
             self._look_queue.touch(seen.path, now, closed=True, rest_s=0.0)
         return out
 
+    def _may_be_renamed(self, seen: Sighting) -> bool:
+        """Whether this is a small file with one name, which was not made a moment ago, and of which
+        no look has found an old name gone."""
+        key, observed = seen.key, seen.observed
+        if key is None or observed is None or key.kind is not Kind.FILE:
+            return False
+        if observed.depth or key.links > 1 or abs(key.ctime_ns - key.mtime_ns) < QUIET_NS:
+            return False
+        return not self.pending_deletes.has_origin(seen)
+
     def _old_name(self, seen: Sighting) -> str:
         """The name that this new file had, as far as our index says; "": none."""
-        key, observed = seen.key, seen.observed
-        if key is None or observed is None or key.kind is not Kind.FILE or observed.depth:
-            return ""
-        is_told = self.pending_deletes.has_origin(seen)
-        if key.links > 1 or is_told or abs(key.ctime_ns - key.mtime_ns) < QUIET_NS:
-            return ""  # it is not renamed, or it is new
-        if self._store.scan_keys((seen.path,)).get(seen.path) is not None:
-            return ""
-        twins = self._store.twins(observed.content)
-        names = (row.entry.path for row in twins if row.scan and row.scan.inode == key.inode)
+        assert seen.key is not None and seen.observed is not None
+        inode, twins = seen.key.inode, self._store.twins(seen.observed.content)
+        names = (row.entry.path for row in twins if row.scan and row.scan.inode == inode)
         return next((name for name in names if name != seen.path), "")
 
     def _without_replacements(

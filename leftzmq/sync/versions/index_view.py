@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from leftzmq.index.change_ages import ChangeTimes
 from leftzmq.index.heads import Head
-from leftzmq.index.rows import Row, counting, ours_of
+from leftzmq.index.rows import ANYBODY, Row, best_of, counting, ours_of
 from leftzmq.index.schema import OURS as OURS
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import FoundDeleted
@@ -433,8 +433,8 @@ class IndexView:
                 ours = ours_of(rows)
                 if ours is None or ours.entry.is_private:
                     continue
-                best = max((row.entry for row in rows), key=lambda entry: entry.rank)
-                if not best.deleted:
+                best = best_of(rows, ANYBODY)
+                if best is None or not best.entry.deleted:
                     entry = kept_back(ours.entry, ours.entry)
                     self.set_ours(rows, entry, self.next_sequence(), ours.scan, ours.noise)
 

@@ -131,7 +131,7 @@ class Resolver:
     def _hides(rows: list[Row]) -> bool:
         """Whether our delete, which we keep to ourselves, is of what a device has that is away
         now, above the deletes of those that are here: it would come when that one is back."""
-        highest = best_of([row for row in rows if not row.is_ours], ANYBODY)
+        highest = best_of(rows, ~OURS)
         return highest is not None and not highest.entry.deleted
 
     def sets(self, entry: Entry) -> Attributes:
