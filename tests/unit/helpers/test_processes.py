@@ -246,6 +246,8 @@ def test_nothing_is_left_of_one_that_nobody_waits_for(
 ) -> None:
     kept.append(processes.start(COMMAND, cwd=probe("raise SystemExit(5)")))
     assert wait_until(lambda: not Path(f"/proc/{kept[0].pid}").exists(), DEADLINE_S)
+    # It is gone before the one that made it has told how it ended.
+    assert wait_until(lambda: kept[0].poll() is not None, DEADLINE_S)
     assert kept[0].poll() == 5
 
 
